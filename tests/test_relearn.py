@@ -195,7 +195,7 @@ POINTS = [
     (relearn, "write_explainer", 1),
     (relearn, "write_sentences", 1),
     (relearn, "write_text", 1),
-    (relearn, "_copy_vectors", 2),
+    (shards.ShardMaker, "_begin_again", 2),
     (ShardWriter, "append_codes", 2),
     (ShardWriter, "seal", 2),
     (shards.ShardMaker, "make", 3),
@@ -264,7 +264,7 @@ def test_profiles_are_carried_over_and_what_is_lost_is_named(
     new = open_index(index).explainer
     with pytest.raises(MismatchError):
         SteeringProfile.load(tmp_path / "profile.json", new.sae)
-    with pytest.warns(LostFeaturesWarning, match="were lost when the dictionary was retrained"):
+    with pytest.warns(LostFeaturesWarning, match="were removed, or lost when the dictionary was retrained"):
         profile = SteeringProfile.load(tmp_path / "profile.json", new.sae, new.earlier)
     assert profile.sae_digest == new.sae.digest
     assert sorted(profile.factors) == np.flatnonzero(~new.sae.retired[:64]).tolist()

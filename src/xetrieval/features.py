@@ -64,6 +64,11 @@ class LabelledFeature(Record):
         """The label, or "feature 17" if there is none."""
         return feature_name(self.label, self.feature_id)
 
+    @property
+    def numbered(self) -> str:
+        """The label with the number, for one line."""
+        return f"{printable(self.name)}{f' #{self.feature_id}' if self.label else ''}"
+
 
 @dataclass(frozen=True)
 class SteeredFeature(LabelledFeature):
@@ -73,8 +78,7 @@ class SteeredFeature(LabelledFeature):
     change: float | None = None  # what it changes in one document's score, if that is known
 
     def __str__(self) -> str:
-        number = f" #{self.feature_id}" if self.label else ""
-        return f"{printable(self.name)}{number} × {self.factor:g}"
+        return f"{self.numbered} × {self.factor:g}"
 
 
 @dataclass(frozen=True)

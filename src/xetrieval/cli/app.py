@@ -23,10 +23,10 @@ from .explain import explain
 from .export import export
 from .features import features
 from .fit import fit
-from .index import app as index
 from .info import info
 from .internalizer import app as internalizer
 from .label import app as label
+from .nuisance import app as index
 from .release import import_release
 from .sae import app as sae
 from .search import search, why

@@ -209,6 +209,7 @@ def info(index: Folder) -> None:
         ("documents", f"{manifest.alive:,}" + (f" ({removed:,} deleted)" if removed else "")),
         ("explainer", f"{manifest.explainer.name}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
         ("dictionary", _dictionary(opened)),
+        *((("removed", ", ".join(one.numbered for one in gone)),) if (gone := opened.explainer.removed) else ()),
         *(() if changed is None else (("new documents", changed),)),
         ("encoder", f"{manifest.explainer.encoder}, {manifest.dimension} dimensions"),
         ("text not read", not_read(opened.read_totals())),
@@ -261,6 +262,10 @@ def _dictionary(index: Index) -> str:
     if not index.learned_here:
         return f"not learned from this corpus; xetrieval doctor {index.folder} measures how good it is here"
     figures = index.explainer.metrics.get("pairs")
+    if not figures and index.explainer.removed:
+        return (
+            f"learned from this corpus; some were removed; xetrieval doctor {index.folder} measures how good it is now"
+        )
     if not figures:
         return "learned from this corpus, which is too small to hold out texts for measuring"
     found = verdict(figures["explained"], figures["explained_untrained"])

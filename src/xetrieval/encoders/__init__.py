@@ -4,6 +4,7 @@ from ..identity import EncoderIdentity, Role
 from .base import Counts, CountsTokens, Encoded, Encoder, encoder_notes, not_counted, precision_of, read_texts
 from .cache import CachedEncoder, read_showing, shows_tokens
 from .cost import Sending, to_send
+from .edited import EditedEncoder, innermost
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder, TextFunction
 from .hashing import HashingEncoder
@@ -20,6 +21,7 @@ __all__ = [
     "CachedEncoder",
     "Counts",
     "CountsTokens",
+    "EditedEncoder",
     "Encoded",
     "Encoder",
     "EncoderIdentity",
@@ -35,6 +37,7 @@ __all__ = [
     "as_text",
     "as_texts",
     "encoder_notes",
+    "innermost",
     "map_vectors",
     "not_counted",
     "open_encoder",

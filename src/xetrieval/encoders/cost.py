@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..identity import Role
 from .base import Encoder
 from .cache import CachedEncoder
+from .edited import EditedEncoder
 from .endpoint import EndpointEncoder
 
 BYTES_PER_TOKEN: Final = 4  # average in prose
@@ -41,6 +42,8 @@ def to_send(encoder: Encoder, texts: Iterable[str], role: Role = "document") -> 
         inner = inner.encoder
     if not isinstance(inner, EndpointEncoder):
         return None
+    if isinstance(encoder, EditedEncoder):
+        encoder = encoder.encoder
     fresh = set(encoder.missing(texts, role) if isinstance(encoder, CachedEncoder) else texts)
     prompt = len(encoder.identity.prompt(role).encode())
     size = sum(prompt + len(text.encode("utf-8", "replace")) for text in fresh)

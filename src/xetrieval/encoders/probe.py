@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Encoder
-from .cache import CachedEncoder
+from .edited import innermost
 from .endpoint import EndpointEncoder
 from .function import FunctionEncoder
 from .same import PROBE_FACT, fingerprint
@@ -13,5 +13,5 @@ from .same import PROBE_FACT, fingerprint
 
 def probe_facts(encoder: Encoder) -> dict[str, Any]:
     """The fingerprint of an endpoint or a function, as a fact of an explainer; nothing for other encoders."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    inner = innermost(encoder)
     return {PROBE_FACT: fingerprint(inner.probe)} if isinstance(inner, EndpointEncoder | FunctionEncoder) else {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..configs import ChunkConfig
 from ..data.chunks import CharacterRuler, Ruler
 from .base import Encoder, MarksTokens
-from .cache import CachedEncoder
+from .edited import innermost
 
 UNKNOWN_LIMIT = 512  # tokens; usual for encoders that do not report a limit
 
@@ -36,7 +36,7 @@ class TokenRuler:
 
 def ruler_of(encoder: Encoder, config: ChunkConfig | None = None) -> Ruler:
     """The ruler for an encoder's documents, with the longest allowed chunk."""
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder  # a cache would encode to count
+    inner = innermost(encoder)  # a cache would encode to count
     wanted = None if config is None else config.tokens
     room = inner.document_room if isinstance(inner, MarksTokens) else None
     if room is not None:

@@ -16,11 +16,9 @@ from ..arrays import Float32, as_vectors, l2norm
 from ..data.chunks import text_chunks
 from ..encoders import (
     CachedEncoder,
+    EditedEncoder,
     Encoder,
     EncoderIdentity,
-    EndpointEncoder,
-    FunctionEncoder,
-    PrecomputedEncoder,
     TextFunction,
     as_text,
     as_texts,
@@ -29,15 +27,15 @@ from ..encoders import (
     read_texts,
     ruler_of,
 )
-from ..encoders.same import PROBE_FACT, SAME_MODEL, fingerprint_cosine
+from ..encoders.same import PROBE_FACT
 from ..errors import ForeignVectorsWarning, InputError, MismatchError
-from ..features import RETIRED, Family, Feature
-from ..files import path_of
-from ..identity import FUNCTION, explainer_digest
+from ..features import RETIRED, Family, Feature, LabelledFeature
+from ..files import digest_of, path_of
+from ..identity import explainer_digest
 from ..internalizer import Internalizer
 from ..options import check_flag
 from ..sae import SparseAutoencoder, SparseCodes
-from ..steer import SteeringProfile, steer_query
+from ..steer import Removal, SteeringProfile, steer_query
 from ..text import clip
 from ..views import ORIGINAL, View, in_order
 from .attribution import attribute_shared
@@ -49,6 +47,7 @@ from .folder import read_explainer, write_explainer
 from .foreign import unlike
 from .holding import labels_hold
 from .pairs import ExplainedPairs, PairNames, check_names, reading
+from .same_encoder import how_to_open, same_encoder
 from .words import with_words
 
 PUBLIC_FACTS: Final = (PROBE_FACT, "documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
@@ -77,12 +76,14 @@ class Explainer:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
+    removal: Removal | None = None  # features that were removed from its documents
     cache: Path | bool = True  # folder of encoded texts; True: the user's cache folder; False: no cache
     _slot: EncoderSlot = field(default_factory=EncoderSlot, repr=False)
 
     def __post_init__(self) -> None:
         dimensions = {self.sae.dimension, self.encoder_identity.dimension}
         dimensions |= {internalizer.dimension for internalizer in self.internalizers.values()}
+        dimensions |= set() if self.removal is None else {len(self.removal.decoder_bias)}
         if len(dimensions) > 1:
             raise MismatchError(f"explainer {self.name}: its parts have different dimensions {sorted(dimensions)}")
         if len(self.features) != self.sae.features:
@@ -281,6 +282,14 @@ class Explainer:
         """Codes of every view of the documents `z` [n, m]; `bulk` is faster for many."""
         return [self.sae.encode(view, bulk=bulk) for view in self.reasoned(z)]
 
+    def edited(self, z: Float32) -> Float32:
+        """Document vectors [n, m] of the encoder as unit vectors without the features that were removed.
+
+        Raises:
+            InputError: nothing is left of one of them.
+        """
+        return z if self.removal is None else self.removal.unit(z)
+
     def steer_query(self, q: ArrayLike, profile: SteeringProfile) -> Float32:
         """Vectors to send to a vector store in place of `q` [n, m] or [m]; see `steer.removal` for the proof."""
         turned = steer_query(self.sae, self._unit(q, "query vectors"), profile)
@@ -290,7 +299,8 @@ class Explainer:
     def digest(self) -> str:
         """A hash of everything that determines its numbers: encoder, autoencoder, k, internalizers; not its labels."""
         nets = {aspect: net.digest for aspect, net in self.internalizers.items()}
-        return explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
+        own = explainer_digest(self.encoder_identity, self.sae.digest, self.sae.k, nets)
+        return own if self.removal is None else digest_of([own, self.removal.digest])[:16]
 
     def without_names(self) -> Explainer:
         """A copy that reveals nothing about its documents: no labels, example ids, families or source names.
@@ -312,13 +322,19 @@ class Explainer:
         return tuple(self.provenance.get("earlier", ()))
 
     @property
+    def removed(self) -> tuple[LabelledFeature, ...]:
+        """Features that were removed from its documents, with the labels that they had."""
+        labels, ids = self.provenance.get("removed_labels", {}), () if self.removal is None else self.removal.ids
+        return tuple(LabelledFeature(int(j), labels.get(str(j))) for j in ids)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Notes of its encoder, once it has been opened."""
         return encoder_notes(self._slot.encoder) if self._slot.encoder else ()
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder it was made for, opened at first use.
+        """The encoder it was made for, opened at first use; without features that were removed from its documents.
 
         Raises:
             MismatchError: it was fitted on vectors from a file; give the encoder that made them to `load`.
@@ -330,9 +346,10 @@ class Explainer:
                     "text; use explain_vectors, or --query-vectors and --document-vectors"
                 )
             if self.encoder_identity.is_function:
-                raise MismatchError(f"explainer {self.name} {_remedy(self.encoder_identity)}")
-            self._slot.encoder = self._cached(self._matching(open_encoder(self.encoder_identity.name)))
-        return self._slot.encoder
+                raise MismatchError(f"explainer {self.name} {how_to_open(self.encoder_identity)}")
+            self._slot.encoder = self._cached(same_encoder(self, open_encoder(self.encoder_identity.name)))
+        own = self._slot.encoder
+        return own if self.removal is None else EditedEncoder(own, self.removal.edit)
 
     def label_vectors(self, labels: Sequence[str]) -> dict[str, Float32]:
         """The vectors of labels; empty until the encoder has been opened."""
@@ -348,33 +365,13 @@ class Explainer:
         Raises:
             MismatchError: it is not the same encoder: weights, prompts or length limit differ.
         """
-        opened = self._cached(self._matching(open_encoder(encoder)))
+        opened = open_encoder(encoder.encoder if isinstance(encoder, EditedEncoder) else encoder)
+        opened = self._cached(same_encoder(self, opened))
         return replace(self, _slot=EncoderSlot(opened))
 
     def sharing_encoder(self, other: Explainer) -> Explainer:
         """This explainer with the encoder of `other`, open or not. Both must have been made for the same encoder."""
         return replace(self, _slot=other._slot)
-
-    def _matching(self, encoder: Encoder) -> Encoder:
-        own, other = self.encoder_identity, encoder.identity
-        if isinstance(encoder, PrecomputedEncoder):
-            raise MismatchError(
-                f"{other.name}: a vector file cannot encode text; use explain_vectors, or --query-vectors and "
-                "--document-vectors"
-            )
-        if own.is_function and own.digest != other.digest:
-            raise MismatchError(f"explainer {self.name} {_remedy(own)}")
-        if different := own.differences(other):
-            raise MismatchError(f"explainer {self.name} explains a different encoder from {other.name}: {different}")
-        inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-        if isinstance(inner, EndpointEncoder | FunctionEncoder) and PROBE_FACT in self.provenance:
-            cosine = fingerprint_cosine(self.provenance[PROBE_FACT], inner.probe)
-            if cosine is not None and cosine < SAME_MODEL:
-                raise MismatchError(
-                    f"{other.name} gives different vectors from when explainer {self.name} was fitted (cosine "
-                    f"{cosine:.3f}): it is a different model or version; fit again"
-                )
-        return encoder
 
     def _cached(self, encoder: Encoder) -> Encoder:
         if self.cache is False or isinstance(encoder, CachedEncoder):
@@ -385,14 +382,3 @@ class Explainer:
         vectors = as_vectors(x, self.sae.dimension, name)
         norms = np.einsum("nm,nm->n", vectors, vectors)
         return vectors if np.allclose(norms, 1.0, rtol=0, atol=2e-6) else np.asarray(l2norm(vectors), np.float32)
-
-
-def _remedy(own: EncoderIdentity) -> str:
-    if not own.lasting:
-        return (
-            "was fitted with a function without name and version, so no function can be verified to be the same; "
-            "explain vectors (explain_vectors), or fit again with open_encoder(function, name=..., version=...)"
-        )
-    name = own.name.removeprefix(FUNCTION)
-    opened = f"open_encoder(function, name={name!r}, version={own.version!r})"
-    return f"reads texts with a function of yours; give the very same one: load(..., encoder={opened})"

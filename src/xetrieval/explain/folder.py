@@ -5,6 +5,7 @@ sae.safetensors             encoder.weight, encoder.bias, decoder.weight, b_dec 
 internalizers.safetensors   ASPECT.w1, ASPECT.b1, ASPECT.w2, ASPECT.b2
 features.jsonl              id, label, source, frequency, ids of examples, scores, family, flags
 families.jsonl              id, name, parent, features, centre (where features were grouped)
+removal.safetensors         the features that were removed from its documents (only after `index remove-features`)
 history.jsonl               every label ever assigned or proposed; it only grows
 README.md                   the model card
 """
@@ -21,6 +22,7 @@ from ..features import read_families, read_features, write_families, write_featu
 from ..files import Kind, facts_of, new_folder, path_of, read_manifest, recover, write_manifest, write_text
 from ..internalizer import read_internalizers, write_internalizers
 from ..sae import read_sae, write_sae
+from ..steer.removal import read_removal, write_removal
 from .card import model_card
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 KIND: Final = Kind("xetrieval-explainer", 2, "an explainer")
 FAMILIES: Final = "families.jsonl"
 HISTORY: Final = "history.jsonl"
+REMOVAL: Final = "removal.safetensors"
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "shipped"
 
 
@@ -75,6 +78,9 @@ def write_explainer(
         if explainer.families:
             write_families(scratch / FAMILIES, explainer.families)
             files.append(FAMILIES)
+        if explainer.removal is not None:
+            write_removal(explainer.removal, scratch / REMOVAL)
+            files.append(REMOVAL)
         if history:
             write_text(scratch / HISTORY, history)
             files.append(HISTORY)
@@ -105,6 +111,7 @@ def _assemble(
             internalizers=read_internalizers(folder / "internalizers.safetensors", config["internalizers"]),
             features=read_features(folder / "features.jsonl", sae.features, sae.digest),
             families=read_families(folder / FAMILIES) if FAMILIES in config["files"] else (),
+            removal=read_removal(folder / REMOVAL) if REMOVAL in config["files"] else None,
             provenance=facts_of(config, "made_from", folder),
             metrics=facts_of(config, "figures", folder),
             cache=cache,

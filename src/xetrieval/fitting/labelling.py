@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Float32
-from ..encoders import CachedEncoder, Encoder, EndpointEncoder, FunctionEncoder, PrecomputedEncoder
+from ..encoders import Encoder, EndpointEncoder, FunctionEncoder, PrecomputedEncoder, innermost
 from ..features import FROM_USES, RETIRED, Feature
 from ..labels.examples import top_examples
 from ..labels.from_uses import UseLabel, labels_from_uses
@@ -111,8 +111,7 @@ def _labels(
 def local_encoder(encoder: Encoder | None) -> Encoder | None:
     """The encoder, if it runs on this machine; terms are not sent elsewhere."""
     elsewhere = EndpointEncoder | FunctionEncoder | PrecomputedEncoder
-    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
-    return None if isinstance(inner, elsewhere) else encoder
+    return None if encoder is None or isinstance(innermost(encoder), elsewhere) else encoder
 
 
 def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

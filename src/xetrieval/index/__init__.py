@@ -4,6 +4,7 @@ from ..configs import BuildConfig
 from .ask.expect import Expectation, read_expectations
 from .build.corpus import Corpus
 from .build.pipeline import Built, build_index
+from .build.remove import Removed, remove_features
 from .index import Index, open_index
 from .search.mode import SearchOptions
 from .search.ranking import Hit
@@ -15,8 +16,10 @@ __all__ = [
     "Expectation",
     "Hit",
     "Index",
+    "Removed",
     "SearchOptions",
     "build_index",
     "open_index",
     "read_expectations",
+    "remove_features",
 ]

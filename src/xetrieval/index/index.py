@@ -11,6 +11,7 @@ from ..steer import SteeringProfile
 from ..views import View
 from .ask.edit import SENTENCES, TextEdits, text_edits
 from .ask.expect import Expectation, Outcomes, check, read_expectations
+from .ask.nuisance import Nuisances, nuisances
 from .ask.others import OtherQueries
 from .ask.push import Push, push
 from .ask.why import Why, why
@@ -75,6 +76,14 @@ class Index(IndexReader):
         """
         given = read_expectations(expectations) if isinstance(expectations, str | Path) else expectations
         return check(self, given)
+
+    def nuisances(self, fields: Sequence[str] | None = None) -> Nuisances:
+        """Features that separate sources, languages, repeated lines or lengths; see `xetrieval.index.ask.nuisance`.
+
+        Args:
+            fields: metadata fields to look at; None: all with few values.
+        """
+        return nuisances(self, fields)
 
     def push_down(
         self, query: str | object, doc_id: str, *, good: Sequence[str] = (), others: OtherQueries | None = None

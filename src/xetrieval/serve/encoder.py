@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import Float32
-from ..encoders import CachedEncoder, Counts, Encoder, EncoderIdentity, Role, TokenVectors, read_texts, token_vectors
+from ..encoders import Counts, Encoder, EncoderIdentity, Role, TokenVectors, innermost, read_texts, token_vectors
 
 REMEMBERED: Final = 1024  # texts
 
@@ -19,7 +19,7 @@ class SharedEncoder:
     """Encodes in one thread at a time, because fast tokenizers are not thread-safe. Writes nothing to disk."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+        self.encoder = innermost(encoder)
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Role, str], tuple[Float32, tuple[int, ...]]] = OrderedDict()
 

@@ -122,7 +122,8 @@ class SteeringProfile:
         check_feature_ids(self.factors, sae.features)
         if lost := sorted(feature for feature in self.factors if sae.retired[feature]):
             raise InputError(
-                f"feature {lost[0]} was lost when the dictionary was retrained: factors have no effect on it"
+                f"feature {lost[0]} was removed, or lost when the dictionary was retrained: "
+                "factors have no effect on it"
             )
 
     def named(self, features: Sequence[LabelledFeature]) -> tuple[SteeredFeature, ...]:
@@ -232,8 +233,8 @@ class SteeringProfile:
             factors[feature] = _factor(path, key, value)
         if lost := sorted(feature for feature in factors if sae.retired[feature]):
             warnings.warn(
-                f"{path}: features {', '.join(map(str, lost))} were lost when the dictionary was retrained; their "
-                "factors have no effect",
+                f"{path}: features {', '.join(map(str, lost))} were removed, or lost when the dictionary was "
+                "retrained; their factors have no effect",
                 LostFeaturesWarning,
                 stacklevel=2,
             )

@@ -19,16 +19,22 @@ z' is not normalised; otherwise a score could rise although a positive contribut
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from ..arrays import Float32, Float64, IntArray
-from ..errors import InputError
+from ..arrays import Float32, Float64, IntArray, l2norm
+from ..errors import DamagedError, InputError
 from ..features import check_feature_ids
+from ..files import read_arrays, write_arrays
 from ..sae import SparseAutoencoder
 from ..sae.projection import RIDGE
 from .profile import SteeringProfile
+
+ARRAYS: Final = {"ids": "<i4", "directions": "<f4", "decoder_bias": "<f4"}
+NOTHING_LEFT: Final = 1e-3  # length below which a vector without the features is refused
 
 
 class Removal(NamedTuple):
@@ -48,10 +54,14 @@ class Removal(NamedTuple):
         """
         check_feature_ids(factors, sae.features)
         ids = np.array(sorted(feature for feature, factor in factors.items() if factor != 1), np.int32)
-        W = sae.directions[ids].astype(np.float64)
         less = np.array([1 - factors[int(feature)] for feature in ids], np.float64)
+        return cls._made(ids, sae.directions[ids], less, sae.decoder_bias)
+
+    @classmethod
+    def _made(cls, ids: IntArray, directions: Float32, less: Float64, bias: Float32) -> Removal:
+        W = directions.astype(np.float64)
         inner = np.linalg.solve(W @ W.T + RIDGE * np.eye(len(ids)), np.diag(less))
-        return cls(ids, W, np.asarray(inner, np.float64), sae.decoder_bias.astype(np.float64))
+        return cls(ids, W, np.asarray(inner, np.float64), bias.astype(np.float64))
 
     def taken(self, z: Float32 | Float64) -> Float64:
         """(1 - alpha_j) beta_j of every document, [n, t]."""
@@ -60,6 +70,23 @@ class Removal(NamedTuple):
     def edit(self, z: Float32 | Float64) -> Float64:
         """z' of every document [n, m]."""
         return np.asarray(z - self.taken(z) @ self.directions)
+
+    def unit(self, z: Float32) -> Float32:
+        """z' of every document, brought to length 1.
+
+        Raises:
+            InputError: nothing is left of one of them.
+        """
+        edited = self.edit(z)
+        if len(empty := np.flatnonzero(np.linalg.norm(edited, axis=1) < NOTHING_LEFT)):
+            raise InputError(f"nothing is left of vector {empty[0] + 1} without these features; remove fewer")
+        return np.asarray(l2norm(edited), np.float32)
+
+    @property
+    def digest(self) -> str:
+        """A hash of what is stored."""
+        parts = [np.ascontiguousarray(getattr(self, name), np.dtype(kind)) for name, kind in ARRAYS.items()]
+        return sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
     def changes(self, q: Float32 | Float64, z: Float32 | Float64) -> Float64:
         """How much each feature changes <q, z>, [n, t]; the sum is <q, z'> - <q, z>. q is [m], z is [n, m]."""
@@ -76,6 +103,27 @@ class Removal(NamedTuple):
     def _turned(self, q: Float32 | Float64) -> Float64:
         """W_S M D W_S^T q."""
         return np.asarray(((q.astype(np.float64) @ self.directions.T) @ self.inner.T) @ self.directions)
+
+
+def write_removal(removal: Removal, path: Path) -> None:
+    """Write the removal of whole features."""
+    write_arrays(path, {name: getattr(removal, name).astype(kind) for name, kind in ARRAYS.items()})
+
+
+def read_removal(path: Path) -> Removal:
+    """Read what `write_removal` wrote.
+
+    Raises:
+        DamagedError: an array is missing, has the wrong shape, or contains NaN.
+    """
+    arrays = read_arrays(path)
+    try:
+        ids, directions, bias = (arrays[name].astype(kind) for name, kind in ARRAYS.items())
+    except KeyError as error:
+        raise DamagedError(f"{path}: {error} is missing; restore it") from error
+    if directions.shape != (len(ids), len(bias)) or not np.isfinite(directions).all() or not np.isfinite(bias).all():
+        raise DamagedError(f"{path}: not directions of {len(ids)} features; restore it")
+    return Removal._made(ids, directions, np.ones(len(ids)), bias)
 
 
 def steer_query(sae: SparseAutoencoder, q: Float32, profile: SteeringProfile) -> Float32:

@@ -87,7 +87,7 @@ def _wholes(index: Index, blocks: list[tuple[int, int]]) -> Iterator[_Whole]:
         parts = list(rows)
         lines: set[str] = set()
         for text in _joined(parts) if parts[0][4] is not None else [parts[0][3]]:
-            lines |= {line for line in (" ".join(one.split()) for one in text.splitlines()) if _says(line)}
+            lines |= lines_of(text)
         yield _Whole(str(whole), parts[0][4] is not None, frozenset(lines))
 
 
@@ -112,6 +112,11 @@ def _joined(parts: list[Any]) -> list[str]:
         out = [f"{before}{between if gap else ''}{body}" for before, between in zip(out, (" ", "\n"), strict=True)]
         last = max(last, end)
     return [*out, str(parts[0][2])]
+
+
+def lines_of(text: str) -> set[str]:
+    """The lines of a text, with their white space normalised, that say something."""
+    return {line for line in (" ".join(one.split()) for one in text.splitlines()) if _says(line)}
 
 
 def _says(line: str) -> bool:

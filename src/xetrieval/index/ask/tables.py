@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .edit import TextEdits
     from .expect import Outcome, Outcomes
     from .moves import SteeredRanking
+    from .nuisance import Nuisances
     from .overview import Overview
     from .push import Push
     from .report import CorpusReport
@@ -238,6 +239,32 @@ def _moved(found: TextEdits, rank: int, score: float) -> tuple[Text, str]:
     return Text.assemble(
         f"{found.rank:,} → ", (f"{rank:,} {arrow}", style)
     ), f"{score:.4f} ({score - found.score:+.4f})"
+
+
+def nuisance_parts(found: Nuisances) -> Iterator[RenderableType]:
+    """Candidates for removal with the evidence, then what to do with them."""
+    if not found.candidates:
+        yield Text(f"no feature separates {found.documents:,} documents by any of {len(found.properties)} properties")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("feature", overflow="fold")
+    for name in ("#", "AUROC", "95 %", "permuted", "with", "without"):
+        table.add_column(name, justify="right", no_wrap=True)
+    before = ""
+    for one in found.candidates:
+        if one.separates != before:
+            table.add_row(Text(printable(one.separates), "bold"))
+        before = one.separates
+        low, high = one.auroc_ci
+        shares = f"{one.with_it:.0%}", f"{one.without_it:.0%}"
+        figures = f"{one.auroc:.2f}", f"{low:.2f}-{high:.2f}", f"{one.auroc_permuted:.2f}", *shares
+        table.add_row(f"  {printable(one.name)}", str(one.feature_id), *figures)
+    yield table
+    yield Text(
+        f"measured on {found.documents:,} documents; with, without: how many of them have the feature. The topic of a "
+        "source separates it too: remove only what should not matter",
+        "dim",
+    )
 
 
 def hit_parts(hits: Sequence[Hit], top: int | None, *, explain: bool) -> Iterator[RenderableType]:

@@ -21,7 +21,7 @@ def check_corpus_vectors(corpus: Corpus, explainer: Explainer) -> None:
         all.
     """
     entries = list(islice(corpus.entries(), ROWS))
-    vectors = corpus.vectors_of(entries, explainer.sae.dimension)
+    vectors = explainer.edited(corpus.vectors_of(entries, explainer.sae.dimension))
     name = str(corpus.vectors) if corpus.store is None else corpus.store.name
     with_text = [place for place, entry in enumerate(entries) if entry.document.text.strip()]
     encoder = _encoder(explainer) if with_text else None

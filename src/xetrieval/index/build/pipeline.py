@@ -223,6 +223,7 @@ def stored_explainer(explainer: Explainer, place: Path) -> IndexExplainer:
         explainer.encoder_identity.name,
         {name: sha256_of_file(place / name) for name in own_files(place)},
         "" if place.name == EXPLAINER else place.name,
+        explainer.removed,
     )
 
 

@@ -7,9 +7,7 @@ replaced at the end. A killed run is resumed by the same command; another change
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,16 +17,15 @@ from ...errors import InputError
 from ...explain import load
 from ...explain.folder import write_explainer
 from ...extras import require
-from ...files import digest_of, path_of, read_object, write_text
+from ...files import digest_of, path_of, write_text
 from ...fitting.own import CorpusRows, learn_own, lost_labels
 from ...labels.relabel import history_of
-from ...progress import Progress, advanced, silent
+from ...progress import Progress, silent
 from ...sae.stack import Stack
-from ..store.layout import BUILDING, PROGRESS, RECORD, SHARDS, TEXTS, VECTORS, shard_name
+from ..store.layout import BUILDING
 from ..store.manifest import Manifest, read_index_manifest
 from ..store.ours import begin_building, check_finished, is_rewrite, remove_unfinished, writing
 from ..store.reader import IndexReader, Rows
-from ..store.shard import Shard
 from .compact import clean, document_of
 from .corpus import Corpus
 from .own import LEARNED, wholes
@@ -94,21 +91,14 @@ def _relearn(folder: Path, manifest: Manifest, job: str, seed: int, progress: Pr
         _learn(index, target, seed, progress)
     explainer = load(target, cache=index.explainer.cache)
     maker = ShardMaker(Corpus(()), explainer, folder, VECTOR_BLOCK, "code")
-    shards, done = [], 0
-    for number, shard in enumerate(index.shards, manifest.next_shard):
-        _copy_vectors(shard, folder, number)
-        tell = partial(advanced, progress, "index", manifest.rows, done)
-        maker.make(number, shard.rows, iter(()), tell, shard if index.learned_here else None)
-        record = read_object(folder / SHARDS / shard_name(number) / RECORD)
-        shards.append({"name": shard_name(number), **record})
-        done += shard.rows
+    shards = maker.code_again(index.shards, manifest.next_shard, progress, words=index.learned_here)
     made = replace(
         manifest,
         generation=manifest.generation + 1,
         job=job,
         explainer=stored_explainer(explainer, target),
         features=explainer.sae.features,
-        shards=tuple(shards),
+        shards=shards,
     )
     return write_manifest_with(folder, made, index.deleted)
 
@@ -121,6 +111,8 @@ def _learn(index: IndexReader, target: Path, seed: int, progress: Progress) -> N
     progress("draw", 0, len(rows), "sentences")
     sentences = read_sentences(old, (document_of(index.document(row)) for row in rows.tolist()), manifest.dimension)
     facts: dict[str, Any] = {"corpus": _corpus_facts(manifest), "seed": seed, "additions": len(manifest.made_from)}
+    if base.removal is not None:
+        facts["removed_labels"] = base.provenance.get("removed_labels", {})
     if not index.learned_here:
         facts |= {"replaced": base.name, "lost_labels": lost_labels(base.features)}
     learned = learn_own(
@@ -177,15 +169,3 @@ class _Alive:
 
     def __getitem__(self, rows: Rows) -> Any:
         return self.matrix[self.rows[rows]]
-
-
-def _copy_vectors(shard: Shard, folder: Path, number: int) -> None:
-    """Copy a shard's vectors and texts to the folder where codes are added, unless that was done before."""
-    begun = folder / BUILDING / shard_name(number)
-    if (folder / SHARDS / shard_name(number) / RECORD).is_file() or (begun / PROGRESS).is_file():
-        return
-    begun.mkdir(exist_ok=True)
-    for name in (VECTORS, TEXTS):
-        shutil.copyfile(shard.folder / name, begun / name)
-    sizes = {VECTORS: (begun / VECTORS).stat().st_size}
-    write_text(begun / PROGRESS, json.dumps({"rows": shard.rows, "coded": 0, "bytes": sizes}))

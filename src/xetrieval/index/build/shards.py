@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ...arrays import Float32
 from ...encoders import (
     CachedEncoder,
+    EditedEncoder,
     Encoded,
     Encoder,
     TokenVectors,
@@ -23,10 +26,11 @@ from ...encoders import (
 )
 from ...explain import Explainer
 from ...explain.word_states import DocumentWords, WordStates, document_words, word_states, words_still_active
-from ...progress import advanced
+from ...files import read_object, write_text
+from ...progress import Progress, advanced
 from ...sae import SparseCodes
 from ..store.ids import open_ids
-from ..store.layout import BUILDING, SHARDS, shard_name
+from ..store.layout import BUILDING, PROGRESS, RECORD, SHARDS, TEXTS, VECTORS, shard_name
 from ..store.manifest import Manifest
 from ..store.shard import Shard
 from .corpus import Corpus, Entry, blocks
@@ -101,6 +105,46 @@ class ShardMaker:
         else:
             writer.seal(sealed)
 
+    def code_again(
+        self,
+        shards: Sequence[Shard],
+        first: int,
+        progress: Progress,
+        *,
+        words: bool,
+        edit: Callable[[Float32], Float32] | None = None,
+    ) -> tuple[dict[str, Any], ...]:
+        """Make sealed shards again, with new codes, as shards `first`, `first` + 1, ...; returns their records.
+
+        Args:
+            words: whether documents keep the words of features that they still have.
+            edit: of blocks of their vectors.
+        """
+        records, done, rows = [], 0, sum(shard.rows for shard in shards)
+        for number, shard in enumerate(shards, first):
+            self._begin_again(shard, number, edit)
+            tell = partial(advanced, progress, "index", rows, done)
+            self.make(number, shard.rows, iter(()), tell, shard if words else None)
+            name = shard_name(number)
+            records.append({"name": name, **read_object(self.output / SHARDS / name / RECORD)})
+            done += shard.rows
+        return tuple(records)
+
+    def _begin_again(self, shard: Shard, number: int, edit: Callable[[Float32], Float32] | None) -> None:
+        """Copy a shard's texts and vectors to the folder where codes are added, unless that was done before."""
+        begun = self.output / BUILDING / shard_name(number)
+        if (self.output / SHARDS / shard_name(number) / RECORD).is_file() or (begun / PROGRESS).is_file():
+            return
+        begun.mkdir(exist_ok=True)
+        for name in (TEXTS,) if edit else (TEXTS, VECTORS):
+            shutil.copyfile(shard.folder / name, begun / name)
+        if edit:
+            with (begun / VECTORS).open("wb") as file:
+                for start in range(0, shard.rows, self.block):
+                    file.write(np.ascontiguousarray(edit(shard.vectors[start : start + self.block]), "<f4").tobytes())
+        sizes = {VECTORS: (begun / VECTORS).stat().st_size}
+        write_text(begun / PROGRESS, json.dumps({"rows": shard.rows, "coded": 0, "bytes": sizes}))
+
     def _append(self, writer: ShardWriter, entries: Iterator[Entry], tell: TellRows) -> None:
         for _ in islice(entries, writer.rows):
             pass  # already in the shard
@@ -116,7 +160,7 @@ class ShardMaker:
         """The vectors and words of some documents, from one pass through the model."""
         if self.encoder is None:
             vectors = self.corpus.vectors_of(chunk, self.explainer.sae.dimension)
-            return Encoded(vectors, not_counted(len(chunk))), None
+            return Encoded(self.explainer.edited(vectors), not_counted(len(chunk))), None
         texts = [entry.document.text for entry in chunk]
         if not self.words:
             return read_texts(self.encoder, texts, "document"), None
@@ -147,8 +191,9 @@ class ShardMaker:
 def _reader(explainer: Explainer, rows: int) -> Encoder:
     """The encoder. For a very large corpus, the user's cache is read but not filled."""
     encoder = explainer.encoder
-    if explainer.cache is True and rows > MOST_KEPT and isinstance(encoder, CachedEncoder):
-        return CachedEncoder(encoder.encoder, encoder.folder, grows=False)
+    inner = encoder.encoder if isinstance(encoder, EditedEncoder) else encoder
+    if explainer.cache is True and rows > MOST_KEPT and isinstance(inner, CachedEncoder):
+        return explainer.with_encoder(CachedEncoder(inner.encoder, inner.folder, grows=False)).encoder
     return encoder
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...configs import ChunkConfig
 from ...configs.build import SHARD_ROWS
 from ...errors import DamagedError
+from ...features import LabelledFeature
 from ...files.kind import NAME
 from ...files.manifest import SEAL, check_file, read_config, sealed
 from ...records import Brief, Record, read_record
@@ -34,8 +35,9 @@ class IndexExplainer(Brief):
     encoder: str
     files: dict[str, str]  # hash of every file
     folder: str = ""  # its folder, if not EXPLAINER
+    removed: tuple[LabelledFeature, ...] = ()  # features removed from the vectors of all documents
 
-    json_keys = ("name", "digest", "encoder", "files", "folder?")
+    json_keys = ("name", "digest", "encoder", "files", "folder?", "removed?")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class IndexReader:
         """
         path = path_of(folder)
         if not (path / CONFIG).is_file() and is_job(path / BUILDING):
-            raise InputError(f"{path}: the build of this index is unfinished; rerun the same `index build` to resume")
+            raise InputError(f"{path}: the build of this index is unfinished; run the same command again to resume")
         identity = identity_of(path)  # before reading the manifest, so that a change in between is noticed later
         manifest = read_index_manifest(path)
         if not isinstance(explainer, Explainer):
