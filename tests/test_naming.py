@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
 from xetrieval.explain.contrast import Contrast
 from xetrieval.explain.explanation import Explanation, Term
-from xetrieval.explain.matching import matching
+from xetrieval.explain.matching import Carrier, matching
 from xetrieval.explain.naming import named
 from xetrieval.explain.words import carriers
 from xetrieval.features import Feature
@@ -89,11 +92,40 @@ def test_without_texts_or_a_common_word_nothing_is_renamed() -> None:
     assert [term.name_here for term in named(terms, table, ("coffee", "coffee"), 0.1)] == ["coffee", None]
 
 
+@pytest.mark.parametrize(
+    ("label", "where"),
+    [
+        ("coffee", "both"),
+        ("beans", "document"),
+        ("home, chairs", "query"),
+        ("chairs", "neither"),
+        ("home, beans", "both"),  # each text contains one of them
+        ("roasted nuts", "both"),  # a word of it
+        ("tast", "both"),  # the beginning of one
+    ],
+)
+def test_a_name_knows_which_texts_contain_it(label: str, where: str) -> None:
+    term = Term("feature", 0, label, 0.2, label_holds=True)
+
+    def name_in(source: str, texts: tuple[str, str] = (QUERY, DOCUMENT)) -> str | None:
+        return named([term], [Feature(0, label, source, 0.1)], texts, 0.1)[0].name_in
+
+    assert name_in("uses") == where
+    assert name_in("uses", (QUERY, "")) is None
+    assert name_in("worksheet") is None  # a person's label need not consist of words of the texts
+
+
 def test_the_words_of_the_name_come_first() -> None:
     query, document = carriers(["home", "roasted"]), carriers(["home", "Roasting"])
     assert matching(query, document, set()) == (("home",), ("home",))
     assert matching(query, document, set(), {"roast"}) == (("roasted",), ("Roasting",))
     assert matching(query, document, set(), {"beer"}) == (("home",), ("home",))
+
+
+def test_words_of_both_texts_come_before_those_of_one() -> None:
+    vector = np.eye(2)
+    fish, vitamin = (Carrier(key, key, 1.0, vector[0]) for key in ("fish", "vitamin"))
+    assert matching([fish], [vitamin, fish], set(), {"vitamin"}) == (("fish",), ("fish", "vitamin"))
 
 
 def test_else_a_name_that_carries_the_share_in_one_text() -> None:

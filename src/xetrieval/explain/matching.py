@@ -37,7 +37,8 @@ def matching(
 
     Args:
         seen: pairs that come first in other lines, which get half weight; the pair of this line is added.
-        name: stems of the line's name. If words of both texts have one, or else of one text, they come first.
+        name: stems of the line's name. If words of both texts have one, or else of one text, they come
+            first; in the latter case, after words that both texts have.
     """
     alike = np.array([[_alike(a, b) for b in document] for a in query])
     if not alike.any():
@@ -53,7 +54,15 @@ def matching(
     in_name = both if both.any() else either
     i, j = map(int, np.unravel_index(np.where(in_name == in_name.any(), value, -1).argmax(), value.shape))
     seen.add(pairs[i][j])
-    return _with_like(query, i, alike[:, j], value[:, j]), _with_like(document, j, alike[i], value[i])
+    words = _with_like(query, i, alike[:, j], value[:, j]), _with_like(document, j, alike[i], value[i])
+    return _shared_first(*words) if either.any() and not both.any() else words
+
+
+def _shared_first(query: Sequence[str], document: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of two texts, those that both have before the others: fish before vitamin, if the query has fish."""
+    sides = ((query, document), (document, query))
+    one, other = (sorted(a, key=lambda word: not any(one_word(word, own) for own in b)) for a, b in sides)
+    return tuple(one), tuple(other)
 
 
 def _with_like(words: Sequence[Carrier], first: int, alike: Float64, value: Float64) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ..features import FROM_USES, LISTED_WORDS, Feature
 from ..terms import contains, contains_term, label_terms, same_family, stem
-from ..text import fold
 
 if TYPE_CHECKING:
     from .explanation import Term
@@ -74,17 +73,25 @@ def named(
 
 
 def _in(name: str, texts: tuple[str, str]) -> NameIn | None:
-    """The texts that contain one of a name's terms, or a word that begins with it; None: not both texts are known."""
+    """The texts that contain one of a name's terms; "both" also if they share a word of it; None: one is not known."""
     if not all(texts):
         return None
-    stems = [term.replace(" ", "") for term in label_terms(name) if len(term) >= LEAST_BEGINNING]
-    starts = [r"\b" + "[-_ ]?".join(map(re.escape, term)) for term in stems]  # T-cell, T cells
+    if any(_begins(texts[0], word) and _begins(texts[1], word) for word in name_stems(name)):
+        return "both"
     in_query, in_document = (
-        contains_term(text, name) or any(re.search(start, fold(text)) for start in starts) for text in texts
+        contains_term(text, name) or any(_begins(text, term) for term in label_terms(name)) for text in texts
     )
     if in_query and in_document:
         return "both"
     return "query" if in_query else "document" if in_document else "neither"
+
+
+def _begins(text: str, term: str) -> bool:
+    """Whether a word of a text begins with a term: pluralisation with plural, T cells with T-cell."""
+    letters = term.replace(" ", "")
+    return len(letters) >= LEAST_BEGINNING and bool(
+        re.search(r"\b" + "[-_ ]?".join(map(re.escape, letters)), text, re.IGNORECASE)
+    )
 
 
 def _free(choice: _Choice, taken: Stems) -> str | None:
