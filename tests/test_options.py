@@ -16,12 +16,16 @@ from conftest import random_explainer
 from index_data import WORDS
 from options_data import QUERY, Home
 
+from xetrieval.cli.benchmarks import BenchmarkOptions
+from xetrieval.cli.demo import demo as cli_demo
+from xetrieval.cli.doctor import doctor as cli_doctor
 from xetrieval.cli.explain import explain as cli_explain
 from xetrieval.cli.features import features as cli_features
 from xetrieval.cli.fit import fit as cli_fit
 from xetrieval.cli.search import search as cli_search
 from xetrieval.cli.search import why as cli_why
 from xetrieval.cli.shared import with_options
+from xetrieval.cli.steer import ProfileOptions
 from xetrieval.configs import ChunkConfig
 from xetrieval.errors import InputError
 from xetrieval.explain import load
@@ -122,7 +126,9 @@ def test_the_table_names_options_that_there_are() -> None:
 
     named = {name for verb in TABLE for rule in rules_of(verb, "hybrid") for name in rule[:2]}
     python = [Index.search, Index.why, why, SearchOptions, CorpusOptions, BuildConfig, ChunkConfig]
-    python += [with_options(command) for command in (cli_search, cli_why, cli_explain, cli_features, cli_fit)]
+    commands = (cli_search, cli_why, cli_explain, cli_features, cli_fit, cli_doctor, cli_demo)
+    python += [with_options(command) for command in commands]
+    python += [ProfileOptions, BenchmarkOptions]
     there = {name for function in python for name in inspect.signature(function).parameters}
     there |= (
         set(s.SearchRequest.model_fields) | set(s.ContrastRequest.model_fields) | set(s.ExplainRequest.model_fields)
@@ -130,7 +136,7 @@ def test_the_table_names_options_that_there_are() -> None:
     there |= {"precision", "model"}  # of open_encoder, what it opens
     otherwise = {"text": "document", "input": "source", "rows": "source", "vector": "query",
                  "written_as": "format", "sources": "source", "encoded": "vectors", "chunk_tokens": "tokens",
-                 "chunk_overlap": "overlap", "no_chunks": "whole"}  # fmt: skip
+                 "chunk_overlap": "overlap", "no_chunks": "whole", "like": "queries_like"}  # fmt: skip
     assert not {otherwise.get(name, name) for name in named} - there
     accepted_by_some = {option for mode in SEARCH_MODES.values() for option in mode.accepts}
     for rule in (rule for table in TABLE.values() for rule in table):
