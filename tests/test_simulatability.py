@@ -53,7 +53,7 @@ KEY = [
     question("x-1", states="A"),
     question("x-2", right="B", query="q2", states="A"),
     question("x-3", arm="nothing", a=(), b=(), query="q3", states="A"),
-    question("x-4", "sentence", given=(), right="B"),
+    question("x-4", "sentence", given=(), b=(Line("=football"),), right="B"),
 ]
 
 
@@ -185,7 +185,7 @@ def test_shuffled_lines_are_of_features_that_no_explanation_has() -> None:
 
 def test_arms_of_words_and_phrases() -> None:
     lines = [ShownLine((1,), "tea", ("Tea", "cup"), 0.3), ShownLine((2,), "", ("teas",), 0.1)]
-    assert [str(line) for line in in_arm("true", lines, {}, tuple)] == ["+0.30  tea: Tea, cup", "+0.10  teas"]
+    assert [str(line) for line in in_arm("true", lines, {}, tuple)] == ["0.30  tea: Tea, cup", "0.10  teas"]
     assert in_arm("words", lines, {}, tuple) == (Line("teas, cup"),)
     assert in_arm("nothing", lines, {}, tuple) == ()
     found = Phrases(["the cat sat", "the cat ran", "a dog sat"]).of("The cat drinks green tea. Green tea is hot.", 2)
@@ -216,7 +216,7 @@ def test_a_sheet_shows_no_key_and_is_read_again(tmp_path: Path) -> None:
     write_sheet(tmp_path / "s.csv", KEY)
     text = (tmp_path / "s.csv").read_text(encoding="utf-8-sig")
     assert text.splitlines()[0] == "item,question,given,A,B,answer,reader"
-    assert "'+0.20  =football" in text  # a spreadsheet would run it
+    assert ",'=football," in text  # a spreadsheet would run it
     assert not any(word in text for word in ("q1", "d1", "shuffled", "true"))
     (tmp_path / "f.csv").write_text("item,answer,reader\nx-1,a,ann\nx-2,,\nx-4,B,ann\n")
     assert read_sheet(tmp_path / "f.csv") == AnswerSheet("ann", {"x-1": "A", "x-4": "B"})
@@ -270,7 +270,7 @@ def test_a_language_model_answers_and_is_asked_again() -> None:
     sheet, stopped = answer_all(KEY[:1], LlmStudent(model), concurrency=1)
     assert (sheet, stopped) == (AnswerSheet("llm:replay", {"x-1": "B"}), None)
     asked = model.requests[0].messages[-1].content
-    assert "A:\n+0.30  tea: cup\nB:\n+0.20  =football" in asked
+    assert "A:\n0.30  tea: cup\nB:\n0.20  =football" in asked
     assert not any(word in asked for word in ("x-1", "q1", "d1"))
     assert 'was not {"answer": "A"}' in model.requests[1].messages[-1].content
     unusable = LlmStudent(ReplayChat(lambda _: '{"answer": "C"}'), retries=0)

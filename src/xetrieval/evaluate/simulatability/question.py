@@ -26,7 +26,7 @@ class Line(NamedTuple):
     share: float | None = None  # of the score; only lines of an explanation have one
 
     def __str__(self) -> str:
-        return self.text if self.share is None else f"{self.share:+.2f}  {self.text}"
+        return self.text if self.share is None else f"{self.share:.2f}  {self.text}"
 
 
 Lines = tuple[Line, ...]

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from ...configs.evaluate import ARMS
 from ...errors import InputError
 from ...intervals import cluster_bootstrap
 from ...records import Record
@@ -53,7 +54,11 @@ def score_answers(key: Sequence[Question], sheets: Sequence[AnswerSheet], seed: 
         if foreign := sorted(sheet.answers.keys() - known):
             raise InputError(f"the sheet of {sheet.reader} answers {foreign[0]!r}, which is not in the key")
     students = {sheet.reader: [sheet] for sheet in sheets} | ({ALL: list(sheets)} if len(sheets) > 1 else {})
-    arms = [(part, arm) for part in PARTS for arm in dict.fromkeys(one.arm for one in key)]
+    arms = [
+        (part, arm)
+        for part in PARTS
+        for arm in sorted({one.arm for one in key}, key=lambda arm: (*ARMS, arm).index(arm))
+    ]
     found: dict[str, dict[str, dict[str, Accuracy]]] = {}
     for name, several in students.items():
         for part, arm in arms:
