@@ -69,7 +69,7 @@ connect:
 	@echo "== stores and frameworks, in .venv-connect (some minutes the first time)"
 	@test -x .venv-connect/bin/python || $(PYTHON) -m venv .venv-connect
 	@.venv-connect/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -c requirements-dev.lock -e ".[dev,connect]"
-	@.venv-connect/bin/python -m pytest tests/test_connect.py tests/test_pgvector.py tests/test_frameworks.py \
+	@.venv-connect/bin/python -m pytest tests/test_connect.py tests/test_export.py tests/test_pgvector.py tests/test_frameworks.py \
 		tests/test_mcp.py tests/test_connect_examples.py
 
 # Every table and figure of the paper. What needs XETRIEVAL_DATA says so; models come as files through pip.

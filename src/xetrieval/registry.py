@@ -68,6 +68,24 @@ VECTOR_STORES: Final[Mapping[str, str]] = {  # scheme of the URL -> file in conn
     "milvus": "milvus",
     "milvus+http": "milvus",
     "redis": "redis",
+    "elasticsearch+http": "elasticsearch",
+    "opensearch+http": "opensearch",
+}
+
+
+class ExportTarget(NamedTuple):
+    """A kind of store that an index can be exported to."""
+
+    file: str  # in connect
+    example: str
+
+
+EXPORT_TARGETS: Final[Mapping[str, ExportTarget]] = {  # scheme of the URL
+    "qdrant": ExportTarget("qdrant", "qdrant://FOLDER#COLLECTION"),
+    "qdrant+http": ExportTarget("qdrant", "qdrant+http://HOST:6333#COLLECTION"),
+    "qdrant-edge": ExportTarget("qdrant_edge", "qdrant-edge://FOLDER#VECTOR"),
+    "elasticsearch": ExportTarget("elasticsearch", "elasticsearch://FOLDER#INDEX"),
+    "opensearch": ExportTarget("opensearch", "opensearch://FOLDER#INDEX"),
 }
 
 

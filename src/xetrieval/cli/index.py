@@ -10,7 +10,7 @@ import typer
 
 from ..configs import BuildConfig, ChunkConfig, Option, Range, Seed
 from ..errors import InputError
-from ..registry import SEARCH_ENGINES
+from ..registry import EXPORT_TARGETS, SEARCH_ENGINES
 from ..text import printable
 from .console import output_console, print_json, print_message
 from .index_build import NO_WORDS, CorpusOptions, build_from
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 app = Commands(help="Make and maintain an index of a corpus.", no_args_is_help=True)
 
 Sources = Annotated[list[Path] | None, typer.Argument(help=f"{CORPORA}; - is standard input.")]
+TARGETS = ", ".join(target.example for target in EXPORT_TARGETS.values())
 ACCELERATE_AGAIN = "the files that speed up search were removed: run `xetrieval index accelerate {index}` again"
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="The index's folder.")]
 
@@ -189,6 +190,26 @@ def verify(index: Folder) -> None:
         print_message(f"does not belong to this index: {name}")
     if len(verified.unknown) > 20:
         print_message(f"... and {len(verified.unknown) - 20:,} more files")
+
+
+@app.command()
+def export(
+    index: Folder,
+    to: Annotated[str, Option(f"URL of a target that does not exist yet (docs/integrations.md): {TARGETS}.")],
+) -> None:
+    """Write an index into a store: documents, vectors, codes, and the names of each document's strongest features.
+
+    Features become a sparse vector, and their names a field to filter by. Elasticsearch and OpenSearch get a folder of
+    bulk requests, with the mapping and the queries.
+    """
+    from ..connect.write import write_index
+    from ..index import open_index
+
+    count = write_index(open_index(index), to)
+    print_message(
+        f"{to}: {count:,} documents with their texts, vectors, codes and names of features; names are words of the "
+        "documents, so share it only with those who may see them"
+    )
 
 
 @app.command()

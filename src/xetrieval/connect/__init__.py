@@ -16,11 +16,13 @@ from typing import Final
 _HOMES: Final = {
     "Chroma": "chroma",
     "DuckDb": "duckdb",
+    "Elasticsearch": "elasticsearch",
     "Faiss": "faiss",
     "Hnswlib": "hnswlib",
     "LanceDb": "lancedb",
     "METRICS": "hits",
     "Milvus": "milvus",
+    "OpenSearch": "opensearch",
     "PgVector": "pgvector",
     "Qdrant": "qdrant",
     "QdrantEdge": "qdrant_edge",
@@ -29,6 +31,7 @@ _HOMES: Final = {
     "StoreHit": "hits",
     "Usearch": "usearch",
     "explain_hits": "hits",
+    "write_index": "write",
 }
 __all__ = sorted(_HOMES)
 

@@ -9,15 +9,21 @@ Ids of points are numbers or UUIDs. If payloads have an `id`, or the field named
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
+from ..files import new_folder, path_of
+from ..index import Index
 from ..index.build.stores import Record
 from .hits import KEY, Metric, StoreHit
 from .store import PAGE, ROLES, Named, TableStore, existing, hit_of, place_of
+from .write import pages, payload_of, uuid_of, vector_of
 
+EXAMPLE: Final = "qdrant+http://localhost:6333#documents"
+DENSE: Final = "dense"  # the vectors of an exported index
 DISTANCES: Final[Mapping[str, Metric]] = {"Cosine": "cosine", "Dot": "dot", "Euclid": "l2"}
 
 
@@ -118,24 +124,85 @@ class Qdrant(Points):
         self.client.batch_update_points(self.collection, changes)
 
     @classmethod
+    def write(cls, index: Index, client: Any, collection: str) -> Qdrant:
+        """Write an index into a new collection: vectors "dense", codes "xetrieval", names in the payload.
+
+        Raises:
+            InputError: there is such a collection already, or the index cannot be exported.
+        """
+        models = require("qdrant_client.models", "qdrant")
+        if client.collection_exists(collection):
+            raise InputError(f"qdrant:{collection}: exists already; choose another collection or delete it first")
+        size = models.VectorParams(size=index.manifest.dimension, distance=models.Distance.COSINE)
+        sparse = {KEY: models.SparseVectorParams()}
+        client.create_collection(collection, vectors_config={DENSE: size}, sparse_vectors_config=sparse)
+        try:
+            for page in pages(index):
+                codes = [models.SparseVector(indices=one.feature_ids, values=one.activations) for one in page]
+                points = [
+                    models.PointStruct(
+                        id=uuid_of(one), vector={DENSE: vector_of(one), KEY: code}, payload=payload_of(one)
+                    )
+                    for one, code in zip(page, codes, strict=True)
+                ]
+                client.upsert(collection, points, wait=True)
+        except BaseException:
+            client.delete_collection(collection)
+            raise
+        return cls(client, collection, DENSE)
+
+    @classmethod
+    def write_url(cls, index: Index, url: str) -> None:
+        """Write an index into the collection that a URL names; a new folder is published when it is complete."""
+        place, name, _ = place_of(url, EXAMPLE)
+        if url.startswith("qdrant+http://") or path_of(place).exists():
+            with _client(url, place) as client:
+                cls.write(index, client, name)
+            return
+        with new_folder(path_of(place)) as made, _client(url, str(made)) as client:
+            cls.write(index, client, name)
+
+    @classmethod
     def of_url(cls, url: str) -> Qdrant:
         """The collection that a URL names.
 
         Raises:
             InputError: there is no such collection. MissingExtra: without qdrant-client.
         """
-        place, name, columns = place_of(url, "qdrant+http://localhost:6333#documents", ROLES[:3])
-        module = require("qdrant_client", "qdrant")
-        remote = url.startswith("qdrant+http://")
-        client = (
-            module.QdrantClient(url=f"http://{place}")
-            if remote
-            else module.QdrantClient(path=existing(place, "folder"))
-        )
+        place, name, columns = place_of(url, EXAMPLE, ROLES[:3])
+        with _named_errors(url):
+            return cls(_opened(url, place), name, columns=columns)
+
+
+def _opened(url: str, place: str) -> Any:
+    """The client of a URL. Its folder must exist, since Qdrant would create it."""
+    module = require("qdrant_client", "qdrant")
+    if url.startswith("qdrant+http://"):
+        return module.QdrantClient(url=f"http://{place}", check_compatibility=False)
+    return module.QdrantClient(path=existing(place, "folder"))
+
+
+@contextmanager
+def _client(url: str, place: str) -> Iterator[Any]:
+    with _named_errors(url):
+        client = _opened(url, place)
         try:
-            return cls(client, name, columns=columns)
-        except (ValueError, module.http.exceptions.ApiException) as error:
-            raise InputError(f"qdrant:{name}: {str(error).splitlines()[0]}") from error
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def _named_errors(url: str) -> Iterator[None]:
+    """Qdrant's own errors in one line."""
+    exceptions = require("qdrant_client.http.exceptions", "qdrant")
+    try:
+        yield
+    except (ValueError, exceptions.ApiException) as error:
+        if isinstance(error, InputError):
+            raise
+        said = str(error).splitlines() or [type(error).__name__]
+        raise InputError(f"qdrant:{url.partition('#')[2]}: {said[0]}") from error
 
 
 STORE = Qdrant

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..arrays import Float32
 from ..errors import InputError
 from ..extras import require
+from ..files import new_folder, path_of
+from ..index import Index
 from ..index.build.stores import Record
-from .hits import Metric, StoreHit
+from .hits import KEY, Metric, StoreHit
 from .qdrant import Points
 from .store import PAGE, ROLES, existing, place_of
+from .write import pages, payload_of, uuid_of, vector_of
 
 
 class QdrantEdge(Points):
@@ -47,6 +51,33 @@ class QdrantEdge(Points):
         query = edge.Query.Nearest(vector.tolist(), using=self.using)
         found = self.shard.query(edge.QueryRequest(limit=k, query=query, with_vector=True, with_payload=True))
         return [self._hit_of(point) for point in found]
+
+    @staticmethod
+    def write(index: Index, folder: str | Path, using: str = "dense") -> None:
+        """Write an index into a new shard: vectors `using`, codes "xetrieval", names in the payload.
+
+        Raises:
+            InputError: there is something in the folder already, or the index cannot be exported.
+        """
+        edge = require("qdrant_edge", "qdrant-edge")
+        dense = {using: edge.EdgeVectorParams(index.manifest.dimension, edge.Distance.Cosine)}
+        config = edge.EdgeConfig(vectors=dense, sparse_vectors={KEY: edge.EdgeSparseVectorParams()})
+        with new_folder(path_of(folder)) as made:
+            shard = edge.EdgeShard.create(str(made), config)
+            for page in pages(index):
+                codes = [edge.SparseVector(indices=one.feature_ids, values=one.activations) for one in page]
+                points = [
+                    edge.Point(uuid_of(one), {using: vector_of(one), KEY: code}, payload_of(one))
+                    for one, code in zip(page, codes, strict=True)
+                ]
+                shard.update(edge.UpdateOperation.upsert_points(points))
+            shard.close()
+
+    @classmethod
+    def write_url(cls, index: Index, url: str) -> None:
+        """Write an index into the shard that a URL names."""
+        place, using, _ = place_of(url, "qdrant-edge://./shard#dense")
+        cls.write(index, place, using)
 
     @classmethod
     def of_url(cls, url: str) -> QdrantEdge:

@@ -99,7 +99,7 @@ class Store(VectorStore):
         """
         check_k(most, "most")
         opened = explainer_from(explainer)
-        found = list(chain.from_iterable(_named(opened, page, most) for page in _pages(self._handles())))
+        found = list(chain.from_iterable(named(opened, page, most) for page in _pages(self._handles())))
         for page in _pages(found):
             self._write(page)
         return len(found)
@@ -118,7 +118,8 @@ def _pages(items: Iterable[T]) -> Iterator[list[T]]:
         yield page
 
 
-def _named(explainer: Explainer, page: Sequence[tuple[Any, Record]], most: int) -> Iterator[Named]:
+def named(explainer: Explainer, page: Sequence[tuple[Any, Record]], most: int) -> Iterator[Named]:
+    """Documents with the names of their `most` strongest features, and with their codes."""
     vectors = as_vectors(np.stack([record.vector for _, record in page]), explainer.sae.dimension)
     codes = explainer.sae.encode(np.asarray(l2norm(vectors), np.float32))
     for (handle, _), ids, values in zip(page, codes.features, codes.values, strict=True):
