@@ -118,7 +118,7 @@ def _pages(items: Iterable[T]) -> Iterator[list[T]]:
         yield page
 
 
-def named(explainer: Explainer, page: Sequence[tuple[Any, Record]], most: int) -> Iterator[Named]:
+def named(explainer: Explainer, page: Sequence[tuple[object, Record]], most: int) -> Iterator[Named]:
     """Documents with the names of their `most` strongest features, and with their codes."""
     vectors = as_vectors(np.stack([record.vector for _, record in page]), explainer.sae.dimension)
     codes = explainer.sae.encode(np.asarray(l2norm(vectors), np.float32))
