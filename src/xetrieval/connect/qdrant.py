@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..arrays import Float32
 from ..errors import InputError
@@ -21,6 +21,9 @@ from ..index.build.stores import Record
 from .hits import KEY, Metric, StoreHit
 from .store import PAGE, ROLES, Named, TableStore, existing, hit_of, place_of
 from .write import pages, payload_of, uuid_of, vector_of
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 EXAMPLE: Final = "qdrant+http://localhost:6333#documents"
 DENSE: Final = "dense"  # the vectors of an exported index
@@ -124,7 +127,7 @@ class Qdrant(Points):
         self.client.batch_update_points(self.collection, changes)
 
     @classmethod
-    def write(cls, index: Index, client: Any, collection: str) -> Qdrant:
+    def write(cls, index: Index, client: QdrantClient, collection: str) -> Qdrant:
         """Write an index into a new collection: vectors "dense", codes "xetrieval", names in the payload.
 
         Raises:
