@@ -182,8 +182,10 @@ def test_the_commands_print_and_save_proposals(folder: Path, index: Index, tmp_p
         "in scope: "
         in accepted(run("steer", "test", folder, "--profile", saved, "--queries", tmp_path / "log.jsonl")).stdout
     )
-    accepted(run("steer", "apply", folder, QUERY, "--set", "#3=0", "--kind", "project", "--like", QUERY, "--save",
-                 tmp_path / "q.json"))  # fmt: skip
+    accepted(run("steer", "apply", folder, QUERY, "--set", "#3=0", "--kind", "project", "--like", QUERY,
+                 "--note", "why", "--save", tmp_path / "q.json"))  # fmt: skip
+    assert index.profile(tmp_path / "q.json").note == "why"
+    refused(run("steer", "apply", folder, QUERY, "--set", "#3=0", "--note", "why"), "--note needs --save")
     assert "× 0" in accepted(run("steer", "diff", folder, saved, tmp_path / "q.json")).stdout
     assert "they cannot be merged" in refused(
         run("steer", "merge", folder, saved, tmp_path / "q.json", "--output", tmp_path / "m.json")

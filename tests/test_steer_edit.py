@@ -186,6 +186,9 @@ def test_a_sentence_is_rewritten_and_its_text_encoded(index: Index, tmp_path: Pa
     asked = model.requests[0].messages[-1].content
     assert "zebras" in asked.split("Words of the query that the document lacks:")[1]
     assert with_rewritten(task, edits, model, "down").changed.sentence == edits.sentences[0].text  # type: ignore[union-attr]
+    assert with_rewritten(task, index.text_edits(QUERY, "own", sentences=1), model).changed.sentence != "Own"  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="not for a vector"):
+        with_rewritten(task, index.text_edits(index.query_vector(QUERY)[0], "own"), model)
     for answer, fault in (("", "it was empty"), ("I cannot do that.", "a refusal"), ("word " * 90, "90 words")):
         silent = with_rewritten(task, edits, ReplayChat(lambda _, answer=answer: answer))
         assert silent.changed is None

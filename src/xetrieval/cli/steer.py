@@ -145,6 +145,7 @@ def apply(
     query: Annotated[str, typer.Argument(help="The query.")],
     options: ProfileOptions,
     save: Annotated[Path | None, Option("Write the profile, including --set, to this file.")] = None,
+    note: Annotated[str | None, Option("With --save: a note in the profile, such as why it was made.")] = None,
     k: Annotated[int, Option("How many documents.", "--hits -k"), Range(1)] = 10,
     format: FormatOption = Format.text,
 ) -> None:
@@ -154,8 +155,11 @@ def apply(
     from ..index.ask.tables import moves_table
 
     check_output(save, index)
+    if note is not None and save is None:
+        raise InputError("--note needs --save: it is written into the profile")
     opened = open_index(index)
     chosen = options.read(opened)
+    chosen = chosen if note is None else replace(chosen, note=note)
     found = moves(opened, query, chosen, k)
     if save is not None:
         print_message(save_profile(chosen, save))

@@ -82,7 +82,8 @@ def edit(
     task = EditTask.of(open_index(index), query, doc_id, text, options.sentences)
     task.check_sending(send=options.send)
     more = "" if model is None else ", then one with the rewritten sentence"
-    print_message(f"{len(set(task.texts))} texts to encode{more}")
+    count = len(set(task.texts))
+    print_message(f"{count} text{'s' if count > 1 else ''} to encode{more}")
     found = task.run()
     if model is not None:
         aim = AimChoice.up if options.rewrite is None else options.rewrite

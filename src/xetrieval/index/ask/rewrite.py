@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from ...data import split_sentences
+from ...data.sentences import Sentence
 from ...encoders import read_texts
 from ...errors import InputError
 from ...llm import Answer, ChatModel, Checked, ask, read_prompt
@@ -27,13 +29,14 @@ def with_rewritten(task: EditTask, edits: TextEdits, model: ChatModel, aim: Aim 
     """The edits with one sentence rewritten: the one that helps least (up), or the one that helps most (down).
 
     Raises:
-        InputError: the document has no text around a sentence to rewrite, or the query is a vector.
+        InputError: the query is a vector.
         EndpointError: the model does not answer. BudgetSpent: asking could cost too much.
     """
-    if not edits.sentences or not edits.query:
-        what = "the text of the query" if edits.sentences else "a document of two sentences or more"
-        raise InputError(f"a sentence can be rewritten only with {what}")
-    chosen, stored = edits.sentences[-1 if aim == "up" else 0], task.stored.text
+    if not edits.query:
+        raise InputError("a sentence can be rewritten only for a query of words, not for a vector")
+    stored = task.stored.text
+    tried = [one for one in edits.sentences if one.text != edits.title]  # a title stays
+    chosen = tried[-1 if aim == "up" else 0] if tried else split_sentences(stored)[-1]
     checked = ask(
         model,
         read_prompt("rewrite", PROMPTS),
@@ -54,7 +57,7 @@ def with_rewritten(task: EditTask, edits: TextEdits, model: ChatModel, aim: Aim 
     return replace(edits, changed=made, encoded=edits.encoded + 1)
 
 
-def _check(answer: Answer, sentence: LeftOut) -> Checked[str]:
+def _check(answer: Answer, sentence: LeftOut | Sentence) -> Checked[str]:
     """The sentence on one line, or why it cannot be used."""
     text = " ".join(clean(answer.text).split())
     times, more = LONGER

@@ -211,7 +211,9 @@ def edit_parts(found: TextEdits) -> Iterator[RenderableType]:
             table.add_column(column, justify="right" if "hits" in column else "left")
         for feature in found.missing:
             number = f" #{feature.feature_id}" if feature.label else ""
-            table.add_row(f"{printable(feature.name)}{number}", ", ".join(feature.query_words), str(feature.hits))
+            table.add_row(
+                f"{printable(feature.name)}{number}", ", ".join(map(printable, feature.query_words)), str(feature.hits)
+            )
         yield table
     if found.missing_words:
         yield Text(f"words of the query that it lacks: {', '.join(map(printable, found.missing_words))}")
