@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import InputError, XetrievalError, XetrievalWarning
 from ..text import clip
 from .check import check
+from .compare import compare
 from .console import print_line, print_message, use_utf8, write
 from .demo import demo
 from .doctor import doctor
@@ -64,6 +65,7 @@ app.command()(demo)
 app.command()(search)
 app.command()(why)
 app.command()(check)
+app.command()(compare)
 app.command()(doctor)
 app.command()(serve)
 app.command()(mcp)

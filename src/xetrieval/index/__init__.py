@@ -2,6 +2,7 @@
 
 from ..configs import BuildConfig
 from .ask.expect import Expectation, read_expectations
+from .ask.two_encoders import TwoEncoders, compare_encoders
 from .build.corpus import Corpus
 from .build.pipeline import Built, build_index
 from .build.remove import Removed, remove_features
@@ -18,7 +19,9 @@ __all__ = [
     "Index",
     "Removed",
     "SearchOptions",
+    "TwoEncoders",
     "build_index",
+    "compare_encoders",
     "open_index",
     "read_expectations",
     "remove_features",
