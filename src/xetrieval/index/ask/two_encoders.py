@@ -143,7 +143,7 @@ def compare_encoders(
     if len(rows) < FEWEST_RANKED:
         raise InputError(
             f"{len(rows)} of the top documents are in both indexes with the same text; a comparison needs "
-            f"{FEWEST_RANKED}. Build both from the same corpus with --no-chunks: every encoder cuts texts in its own way"
+            f"{FEWEST_RANKED}. Build both with --no-chunks: every encoder cuts texts in its own way"
         )
     sides = [
         _Ranking(index, q, score, rows[:, side])
