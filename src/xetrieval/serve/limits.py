@@ -8,8 +8,9 @@ import json
 import logging
 import time
 from dataclasses import dataclass
+from html import escape
 from typing import Final
-from urllib.parse import parse_qs, parse_qsl, quote, unquote
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +21,7 @@ BODY: Final = "xetrieval.body"  # the key of a request's body in its scope
 COOKIE: Final = "xetrieval_token"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS: Final = (
     (b"content-security-policy", POLICY.encode()),
@@ -106,10 +107,17 @@ class Gate:
         query = scope.get("query_string", b"").decode("latin-1")
         if scope["method"] == "GET" and self._is_token(parse_qs(query).get("token", [""])[0]):
             cookie = f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict; Path={place.root}/"
-            target = place.up if place.path else _below(scope, "")
+            rest = urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"])
+            if not place.path:
+                target = _below(scope, rest)
+            else:  # the page keeps its address; other addresses lead to it
+                target = place.up + (f"?{rest}" if rest and place.path == "/" else "")
             await refuse(send, 303, "", ((b"location", target.encode()), (b"set-cookie", cookie.encode("latin-1"))))
             return
         if self.token is not None and not self._is_token(_sent_token(headers)):
+            if "text/html" in headers.get(b"accept", "") and place.path in ("", "/"):
+                await _send_form(send, query)
+                return
             page = f"{place.root}/?token=TOKEN"
             await refuse(send, 401, f"a token is needed: open {page}, or send Authorization: Bearer TOKEN")
             return
@@ -266,6 +274,24 @@ def _kept(path: str, status: int) -> bytes:
     if path.startswith("/v1/"):
         return b"no-store"
     return LASTING if path.startswith("/assets/") and status in (200, 304) else b"no-cache"
+
+
+async def _send_form(send: Send, query: str) -> None:
+    """Ask a browser for the token; the form keeps the rest of the address."""
+    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"]
+    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in kept)
+    wrong = (
+        "<p>That token is not the server's.</p>" if len(kept) < len(parse_qsl(query, keep_blank_values=True)) else ""
+    )
+    body = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Xetrieval</title>'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        f"<h1>Xetrieval</h1>{wrong}<form>{hidden}<p><label>This server asks for a token. It was printed when the "
+        'server started.<br><input name="token" type="password" autofocus></label> <button>open</button></form></html>'
+    ).encode()
+    start = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 401, "headers": start})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def refuse(send: Send, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

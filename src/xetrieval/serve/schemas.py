@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from ..explain import DEFAULT_TOP
+from ..explain.verdict import Level
 from ..features import SteeredFeature
 from ..index.ask.edit import SENTENCES
 from ..index.ask.push import Direction
@@ -32,6 +34,7 @@ from ..registry import SEARCH_MODES
 from ..steer import Kind, SteeringProfile
 
 MOST_CHARACTERS = 200_000
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
 
 
 def _digits(text: object) -> object:
@@ -59,6 +62,13 @@ def _mode(name: str) -> str:
     return name
 
 
+def _profile_name(name: str) -> str:
+    if not PROFILE_NAME.fullmatch(name):
+        raise ValueError("use 1 to 64 letters, digits, spaces and _ . -, beginning with a letter or a digit")
+    return name
+
+
+ProfileName = Annotated[str, AfterValidator(_profile_name)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
 QueryText = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 DocId = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -163,6 +173,8 @@ class WhyRequest(OfIndex):
     doc_id: DocId
     over: DocId | None = None
     k: int | None = Field(default=None, ge=1, le=100, description="The size of the top; default: 10.")
+    factors: Factors = Field(default={}, max_length=500, description="Not together with over, k or evidence.")
+    kind: Kind = KIND
     counterfactual: bool = True
     evidence: bool = False
     top: Top = None
@@ -211,7 +223,7 @@ class ThumbsRequest(OfIndex):
 class ProfileRequest(OfIndex):
     """A profile to save."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
+    name: ProfileName
     factors: Factors = Field(max_length=500)
     kind: Kind = KIND
     like: list[QueryText] = Field(
@@ -246,6 +258,7 @@ class Health(Record):
     words: Mapping[str, str]  # names of the rows that are not terms, the same in every output
     modes: Mapping[str, str]  # search mode -> what it ranks by
     top: int  # terms listed by default
+    levels: tuple[Level, ...]  # what it means how much of a score is explained, best first
 
 
 @dataclass(frozen=True)

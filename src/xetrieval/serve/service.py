@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar, cast
 
 import numpy as np
 from pydantic import Field
 
 from .. import __version__
 from ..errors import DamagedError, InputError, XetrievalError
+from ..evaluate.about import About, about
 from ..evaluate.profile_test import profile_test
 from ..explain import DEFAULT_TOP, Contrast, Explainer, Explanation
 from ..explain.explanation import BIAS, REMAINDER
+from ..explain.verdict import LEVELS
 from ..explain.words import with_words
 from ..index import Index, open_index
 from ..index.ask.answer import SearchAnswer, search_answer
@@ -42,6 +43,7 @@ from ..steer import ALL_QUERIES, SteeringProfile
 from . import schemas as s
 from .encoder import SharedEncoder
 
+T = TypeVar("T")
 LOOKS_EVERY: Final = 1.0  # seconds between checks whether an index has changed
 GONE_AFTER: Final = 3.0  # seconds after which an index without a folder is refused; rebuilds briefly remove it
 LOG: Final = logging.getLogger("xetrieval.serve")
@@ -64,7 +66,7 @@ class Service:
         self.indexes = {name: self._shared(index) for name, index in indexes.items()}
         self._own = self._sharing(explainer)
         self._profiles = profiles
-        self._reports: dict[str, tuple[Index, CorpusReport]] = {}
+        self._made: dict[tuple[str, str], tuple[Index, object]] = {}
 
     def index(self, name: str | None) -> Index:
         """An index by name; the first if none is named."""
@@ -155,6 +157,7 @@ class Service:
             {"bias": BIAS, "remainder": REMAINDER, "word": WORD} | MARKED,
             modes,
             DEFAULT_TOP,
+            LEVELS,
         )
 
     def search(self, request: s.SearchRequest) -> SearchAnswer:
@@ -215,6 +218,7 @@ class Service:
 
     def why(self, request: s.WhyRequest) -> Why:
         """Why a document has its rank and not a higher one, and what would change it."""
+        given = request.model_fields_set
         check("why", _options_of(request), IN_HTTP)
         index = self.index(request.index)
         for name in (request.doc_id, request.over):
@@ -222,11 +226,11 @@ class Service:
                 self._row(index, name)
         found = why(
             index,
-            prepare(index, _query_of(request)),
+            prepare(index, _query_of(request), SearchOptions(steer=_profile(index, request))),
             request.doc_id,
             request.over,
             request.k,
-            counterfactual=request.counterfactual,
+            counterfactual=request.counterfactual and ("counterfactual" in given or not request.factors),
             evidence=_evidence(request),
         )
         return found.top(request.top)
@@ -258,12 +262,20 @@ class Service:
 
     def report(self, index: IndexName = None) -> CorpusReport:
         """What the corpus is about."""
+        return self._once(index, report)
+
+    def about(self, index: IndexName = None) -> About:
+        """Whether the explainer of an index was made for its documents, and queries to try."""
+        return self._once(index, about)
+
+    def _once(self, index: str | None, make: Callable[[Index], T]) -> T:
+        """What `make` returns for an index, computed once."""
         name, opened = self._name(index), self.index(index)
-        reported, made = self._reports.get(name, (None, None))
-        if made is None or reported is not opened:  # computed once
-            made = report(opened)
-            self._reports[name] = opened, made
-        return made
+        source, made = self._made.get((name, make.__name__), (None, None))
+        if made is None or source is not opened:
+            made = make(opened)
+            self._made[name, make.__name__] = opened, made
+        return cast(T, made)
 
     def apply(self, request: s.ApplyRequest) -> SteeredRanking:
         """A ranking with features turned up or down, and the ranks of the same documents without steering."""
@@ -325,6 +337,14 @@ class Service:
         profile.save(path)
         return _profile_of(index, request.name, index.profile(path))
 
+    def discard(self, name: s.ProfileName, index: IndexName = None) -> s.Profiles:
+        """Delete a saved profile; answers with those that remain."""
+        path = self._folder(self.index(index)) / f"{name}.json"
+        if not path.is_file():
+            raise NotFound(f"no saved profile {name!r}; GET /v1/steering/profiles lists them")
+        path.unlink()
+        return self.profiles(index)
+
     def _folder(self, index: Index) -> Path:
         return self._profiles / index.explainer.sae.digest
 
@@ -356,7 +376,7 @@ def _options_of(request: s.StrictRequest, **instead: object) -> dict[str, object
     return {**fields, **instead}
 
 
-def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest) -> SteeringProfile | None:
+def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest | s.WhyRequest) -> SteeringProfile | None:
     if not request.factors:
         return None
     return SteeringProfile(request.factors, index.explainer.sae.digest, kind=request.kind)
@@ -365,17 +385,3 @@ def _profile(index: Index, request: s.SearchRequest | s.ExplainRequest) -> Steer
 def _profile_of(index: Index, name: str, profile: SteeringProfile) -> s.Profile:
     named = profile.named(index.explainer.features)
     return s.Profile(name, named, profile.provenance, profile.note, profile.kind, str(profile.scope), profile.date)
-
-
-def plain(message: str, indexes: Mapping[str, Index], request: str = "") -> str:
-    """An error message without this machine's paths, unless the request itself contains them."""
-    for name, index in indexes.items():
-        path = str(index.folder)
-        if len(Path(path).parts) > 1:  # a bare name reveals nothing, and may be part of other words
-            shown = f"index {name}".replace("\\", "\\\\")
-            message = re.sub(rf"(?<![\w./-]){re.escape(path)}(?![\w~+-])", shown, message)
-
-    def hidden(found: re.Match[str]) -> str:
-        return found.group() if found.group() in request else "(a path of the server)"
-
-    return re.sub(r"(?<![\w.@~+-])(?:/[\w.@~+-]+){2,}/?", hidden, message)

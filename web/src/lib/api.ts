@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/v1/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * About
+         * @description Whether the explainer of an index was made for its documents, and queries to try.
+         */
+        get: operations["about_v1_about_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/contrast": {
         parameters: {
             query?: never;
@@ -268,6 +288,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/steering/profiles/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Discard
+         * @description Delete a saved profile; answers with those that remain.
+         */
+        delete: operations["discard_v1_steering_profiles__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/steering/push": {
         parameters: {
             query?: never;
@@ -332,6 +372,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * About
+         * @description Whether an index's explainer was made for its documents, and queries from their titles.
+         */
+        About: {
+            /** Advice */
+            advice: string;
+            /** Documents */
+            documents: number;
+            /** Examples */
+            examples: string[];
+            /** Verdict */
+            verdict: string;
+            /** Why */
+            why: string;
+        };
         /**
          * ApplyRequest
          * @description A ranking with and without factors.
@@ -775,6 +831,8 @@ export interface components {
         Health: {
             /** Indexes */
             indexes: components["schemas"]["IndexInfo"][];
+            /** Levels */
+            levels: components["schemas"]["Level"][];
             /** Modes */
             modes: {
                 [key: string]: string;
@@ -879,6 +937,18 @@ export interface components {
             start: number;
             /** Text */
             text: string;
+        };
+        /**
+         * Level
+         * @description What it means if features explain at least this much of one score without its bias.
+         */
+        Level: {
+            /** Advice */
+            advice: string;
+            /** Least */
+            least: number;
+            /** Word */
+            word: string;
         };
         /**
          * MissingFeature
@@ -1419,11 +1489,13 @@ export interface components {
         };
         /**
          * SteeredRanking
-         * @description The best documents with a profile.
+         * @description The best documents with a profile, and those that would be among the best without it.
          */
         SteeredRanking: {
             /** Hits */
             hits: components["schemas"]["Move"][];
+            /** Hits Lost */
+            hits_lost: components["schemas"]["Move"][];
             /** Notes */
             notes?: string[];
             /** Query */
@@ -1665,6 +1737,14 @@ export interface components {
              * @default false
              */
             evidence: boolean;
+            /**
+             * Factors
+             * @description Not together with over, k or evidence.
+             * @default {}
+             */
+            factors: {
+                [key: string]: number;
+            };
             /** Index */
             index?: string | null;
             /**
@@ -1672,6 +1752,13 @@ export interface components {
              * @description The size of the top; default: 10.
              */
             k?: number | null;
+            /**
+             * Kind
+             * @description What factors do: scale activations, or project features out.
+             * @default scale
+             * @enum {string}
+             */
+            kind: "scale" | "project";
             /** Over */
             over?: string | null;
             /** Query */
@@ -1707,6 +1794,74 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    about_v1_about_get: {
+        parameters: {
+            query?: {
+                /** @description Which index; default: the first. */
+                index?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description The request cannot be answered, and why. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description No such index, document, feature or profile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing, or has the wrong type or value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests at once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
     contrast_v1_contrast_post: {
         parameters: {
             query?: never;
@@ -2586,6 +2741,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description The request cannot be answered, and why. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description No such index, document, feature or profile. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing, or has the wrong type or value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests at once. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    discard_v1_steering_profiles__name__delete: {
+        parameters: {
+            query?: {
+                /** @description Which index; default: the first. */
+                index?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profiles"];
                 };
             };
             /** @description The request cannot be answered, and why. */

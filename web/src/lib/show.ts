@@ -1,4 +1,4 @@
-import type { Explanation, Term, TextEvidence } from "./client";
+import type { Explanation, Level, Term, TextEvidence } from "./client";
 import { info } from "./state.svelte";
 
 export type Piece = { id: number; name: string; words: string; share: number; kind: "feature" | "word" | "other" | "bias" | "remainder" };
@@ -12,6 +12,12 @@ export function pieces(explanation: Explanation): Piece[] {
   for (const kind of ["bias", "remainder"] as const)
     if (explanation[kind]) out.push({ id: -1, name: info.words[kind] ?? kind, words: kind === "bias" ? "" : wordsOf({ words: words.remainder }), share: explanation[kind], kind });
   return out;
+}
+
+// How far the parts of these scores reach to either side of zero.
+export function extent(explanations: Explanation[]): { minus: number; plus: number } {
+  const reach = (sign: number) => explanations.map((one) => pieces(one).reduce((sum, piece) => sum + Math.max(0, sign * piece.share), 0));
+  return { minus: Math.max(0, ...reach(-1)), plus: Math.max(0, ...reach(1)) };
 }
 
 // A feature's label, or its number; for twins without labels, all their numbers, because they have one share.
@@ -53,11 +59,38 @@ export function weakTerms(explanation: Explanation): { count: number; share: num
   return { count, share, label: weak.length ? `weak features (${count})` : (explanation.other_terms?.label ?? "") };
 }
 
-// How much of the score the features account for; above 100 %, also by how much they exceed it.
-export function explainedOf(explanation: Explanation): string {
-  if (explanation.explained === null) return "";
-  const more = explanation.explained >= 1.005 ? ` (the parts exceed the score by ${Math.abs(explanation.remainder).toFixed(4)})` : "";
-  return `explained ${Math.round(100 * explanation.explained)} %${more}`;
+const LEAST = 0.05; // |score - bias| below which a fraction of it means nothing
+
+// How much of a score without its bias the features explain, from 0 to 1. Parts that exceed the score count like those that
+// fall short of it. Null: the score is too close to the bias.
+export function explainedFraction(explanation: Explanation): number | null {
+  const whole = Math.abs(explanation.score - explanation.bias);
+  return whole < LEAST ? null : Math.max(0, 1 - Math.abs(explanation.remainder) / whole);
+}
+
+// What that means, with the server's words; they are sorted, best first.
+export function levelOf(explanation: Explanation, levels: Level[]): { level: Level; place: number; fraction: number } | null {
+  const fraction = explainedFraction(explanation);
+  if (fraction === null) return null;
+  const place = levels.findIndex((level) => fraction >= level.least);
+  const level = levels[place];
+  return level ? { level, place, fraction } : null;
+}
+
+export type Step = { from: number; to: number };
+
+// Shares as a running sum from 0, with its lowest and highest point.
+export function waterfall(shares: number[]): { steps: Step[]; low: number; high: number } {
+  let sum = 0;
+  const steps = shares.map((share) => ({ from: sum, to: (sum += share) }));
+  const points = [0, ...steps.map((step) => step.to)];
+  return { steps, low: Math.min(...points), high: Math.max(...points) };
+}
+
+// Where a step is drawn, in percent of the width.
+export function placed(step: Step, low: number, high: number): { left: number; width: number } {
+  const whole = Math.max(1e-9, high - low);
+  return { left: (100 * (Math.min(step.from, step.to) - low)) / whole, width: (100 * Math.abs(step.to - step.from)) / whole };
 }
 
 // The words of both texts that carry a line's share.
@@ -88,11 +121,6 @@ export function markedTerm(explanation: Explanation | null, lit: number): Term |
 
 // Before and after the name of that feature.
 export const WORDS_BEHIND = ["Words behind ", "; hover over another line to see its words."];
-
-// One colour per feature, the same everywhere.
-export function hue(feature: number): number {
-  return (feature * 137.508) % 360;
-}
 
 export function signed(value: number, digits = 3): string {
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;

@@ -14,8 +14,9 @@ from ...features import SteeredFeature
 from ...records import Record
 from ...steer import SteeringProfile
 from ...steer.learn import LearnConfig, competition_of, learn_factors
+from ...steer.trials import best_places
 from ..search.mode import SearchOptions
-from ..search.ranking import prepare, rank
+from ..search.ranking import check_k, prepare, rank
 from .why import all_scores, rank_in
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ class Move(Record):
 
 @dataclass(frozen=True)
 class SteeredRanking(Record):
-    """The best documents with a profile."""
+    """The best documents with a profile, and those that would be among the best without it."""
 
     query: str
     steered: tuple[SteeredFeature, ...]  # "before" means without them
     hits: tuple[Move, ...]
+    hits_lost: tuple[Move, ...]  # of the best k without the profile: those that left, by their rank before
     notes: tuple[str, ...] = ()  # which features were turned up or down, or why none was
 
 
@@ -51,14 +53,18 @@ def moves(index: Index, query: str | Float32, profile: SteeringProfile, k: int =
     """Rank documents with the profile and take the best k."""
     prepared = prepare(index, query, SearchOptions(steer=profile))
     assert prepared.vector is not None
-    ranked, plain = rank(index, prepared, k), all_scores(index, prepared.vector)
+    check_k(k)
+    ranked, plain = rank(index, prepared, len(index)), all_scores(index, prepared.vector)
+    wanted = np.union1d(ranked.rows[:k], best_places(plain[None], min(k, len(index)))[0])
     made = []
-    for place, (row, score) in enumerate(zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True), 1):
+    for place in np.flatnonzero(np.isin(ranked.rows, wanted, assume_unique=True)).tolist():
+        row, score = int(ranked.rows[place]), float(ranked.scores[place])
         stored = index.document(row)
         before = rank_in(plain, row)
-        made.append(Move(stored.id, stored.title, stored.text, place, before, score, float(plain[row])))
+        made.append(Move(stored.id, stored.title, stored.text, place + 1, before, score, float(plain[row])))
     note = steered_note(prepared.steered) if prepared.steered else prepared.unsteered
-    return SteeredRanking(prepared.text, prepared.steered, tuple(made), (note,) if note else ())
+    lost = tuple(sorted(made[k:], key=lambda move: move.before_rank))
+    return SteeredRanking(prepared.text, prepared.steered, tuple(made[:k]), lost, (note,) if note else ())
 
 
 def factors_from_thumbs(

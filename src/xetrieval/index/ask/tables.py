@@ -98,12 +98,12 @@ def report_parts(found: CorpusReport) -> Iterator[RenderableType]:
 
 
 def moves_table(found: SteeredRanking) -> Table:
-    """A ranking with a profile, with the ranks that documents have without it."""
+    """A ranking with a profile, with the ranks that documents have without it; then the hits that left it."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for column in ("rank", "before", "", "score", "before"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("document", overflow="ellipsis", no_wrap=True, ratio=1)
-    for move in found.hits:
+    for move in (*found.hits, *found.hits_lost):
         rose = move.before_rank - move.rank
         arrow = Text(f"▲{rose}", "green") if rose > 0 else Text(f"▼{-rose}", "red") if rose < 0 else Text("·", "dim")
         table.add_row(
