@@ -17,6 +17,7 @@ pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
 from starlette.testclient import TestClient
 
 from xetrieval.errors import DamagedError
+from xetrieval.evaluate.doctor import checkup
 from xetrieval.index import Corpus, Index, build_index, open_index
 from xetrieval.serve.app import create_app
 from xetrieval.serve.limits import Gate, Limits
@@ -85,7 +86,20 @@ def test_features_documents_and_report(client: TestClient, index: Index) -> None
     assert len(card["nearest"]) == 5
     assert client.get("/v1/documents", params={"id": "d3"}).json()["metadata"]["n"] == 3
     assert client.get("/v1/report").json()["documents"] == 150
-    assert client.get("/v1/health").json()["indexes"][0]["documents"] == 150
+    health = client.get("/v1/health").json()
+    assert health["indexes"][0]["documents"] == 150
+    assert [level["least"] for level in health["levels"]] == [0.75, 0.5, 0.0]
+
+
+def test_an_index_says_whether_its_explainer_was_made_for_it_as_doctor_does(client: TestClient, index: Index) -> None:
+    about, found = client.get("/v1/about").json(), checkup(index)
+    assert (about["verdict"], about["why"]) == (found.verdict, found.why)
+    assert about["verdict"] == "not made for this"
+    assert "index build" in about["advice"] or "fit" in about["advice"]
+    titles = {index.document(row).title for row in index.alive.tolist()}
+    assert about["examples"]
+    assert len(about["examples"]) <= 4
+    assert set(about["examples"]) <= titles or not any(12 <= len(title) <= 90 for title in titles)
 
 
 @pytest.mark.slow
@@ -100,8 +114,19 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
     }
     before = plain[0]["score"] - plain[4]["score"]
     assert gap[plain[0]["doc_id"]] - gap[plain[4]["doc_id"]] < before
-    moves = post(client, "steering/apply", query="word1 word2", factors=factors, k=6)["hits"]
+    applied = post(client, "steering/apply", query="word1 word2", factors=factors, k=6)
+    moves, lost = applied["hits"], applied["hits_lost"]
     assert [move["before_rank"] for move in moves] != [move["rank"] for move in moves]
+    assert {hit["doc_id"] for hit in plain} <= {move["doc_id"] for move in (*moves, *lost)}
+    assert all(move["before_rank"] <= 6 < move["rank"] for move in lost)
+    every = post(client, "search", query="word1 word2", k=100, factors=factors, explain=False)["hits"]
+    for move in (*moves, *lost):
+        why = post(client, "why", query="word1 word2", doc_id=move["doc_id"], factors=factors)
+        assert why["rank"] == move["rank"]
+        assert why["explanation"]["score"] == pytest.approx(move["score"], abs=1e-5)
+        if move["rank"] <= 100:
+            assert every[move["rank"] - 1]["doc_id"] == move["doc_id"]
+    post(client, "why", 400, query="word1 word2", doc_id=plain[0]["doc_id"], factors=factors, k=3)
     kept = post(client, "steering/profiles", name="less of it", factors=factors, note="a test")
     assert client.get("/v1/steering/profiles").json()["profiles"] == [kept]
     assert (kept["kind"], kept["scope"]) == ("scale", "all queries")
@@ -111,7 +136,11 @@ def test_steering_is_applied_suggested_and_kept(client: TestClient, index: Index
     )
     assert like["scope"] == "queries with a cosine of 0.70 or more to “word1”"
     post(client, "steering/profiles", 400, name="like", factors=factors, least_cosine=0.7)  # like no query
-    post(client, "steering/profiles", 422, name="../escape", factors={})
+    refused = post(client, "steering/profiles", 422, name="../escape", factors={})
+    assert "letters, digits" in refused["error"]
+    assert client.delete("/v1/steering/profiles/less of it").json()["profiles"] == [like]
+    assert client.delete("/v1/steering/profiles/less of it").status_code == 404
+    assert client.delete("/v1/steering/profiles/..%2Fescape").status_code in (404, 422)
     post(client, "steering/suggest", 400, query="word1", good=["d1"], bad=["d1"])
     post(client, "search", 400, query="word1", factors={"999": 1})
     post(client, "search", 422, query="word1", factors={"1": -1})
@@ -169,6 +198,15 @@ def test_headers_hosts_sizes_and_tokens(folder: Path) -> None:
         assert client.get("/v1/health", headers={"Authorization": "Bearer secret token"}).status_code == 200
         entered = client.get("/", params={"token": "secret token"})
         assert entered.status_code == 303
+        client.cookies.clear()
+        shared = client.get("/?q=a+b&open=%22&token=secret+token")
+        assert shared.headers["location"] == "./?q=a+b&open=%22"  # the rest of a shared address is kept
+        client.cookies.clear()
+        form = client.get("/?q=%22%3E%3Cb%3E&token=wrong", headers={"Accept": "text/html"})
+        assert form.status_code == 401
+        assert '<input type="hidden" name="q" value="&quot;&gt;&lt;b&gt;">' in form.text
+        assert "not the server's" in form.text
+        assert "wrong" not in form.text
         assert "HttpOnly" in entered.headers["set-cookie"]
         client.headers["Authorization"] = "Bearer secret token"
         answer = client.get("/v1/health")

@@ -169,7 +169,7 @@ def test_a_hit_is_not_both_good_and_bad(tmp_path: Path) -> None:
 
 def test_only_whole_paths_are_taken_out_of_messages(tmp_path: Path) -> None:
     pytest.importorskip("fastapi", reason='pip install "xetrieval[ui]"')
-    from xetrieval.serve.service import plain
+    from xetrieval.serve.messages import plain
 
     opened = open_index(build_small(tmp_path, 20))
     opened.folder = Path("e")

@@ -33,8 +33,9 @@ from ..records import record_of
 from ..serve import schemas as s
 from ..serve.address import asked_host, welcome
 from ..serve.limits import refuse
+from ..serve.messages import plain
 from ..serve.models import model_of
-from ..serve.service import NotFound, Service, plain
+from ..serve.service import NotFound, Service
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
