@@ -86,7 +86,7 @@ page: install
 # A rebuild gives the same bytes as what is committed.
 page-check:
 	@echo "== the page, built again"
-	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent check
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent test
 	@cd web && PAGE_OUT=$$(mktemp -d) && export PAGE_OUT && npm run --silent build > /dev/null \
 	  && diff -r $$PAGE_OUT ../src/xetrieval/serve/page && rm -r $$PAGE_OUT
 

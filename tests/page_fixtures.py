@@ -38,7 +38,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("request", lambda r: None if r.url.startswith((address, "blob:", "data:")) else wrong.append(r.url))
-    tab.set_default_timeout(10_000)
+    tab.set_default_timeout(60_000)
     yield tab
     assert not wrong
     context.close()

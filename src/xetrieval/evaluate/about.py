@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,12 +11,12 @@ import numpy as np
 from ..index import Index
 from ..progress import silent
 from ..records import Record
-from ..text import shorten
 from .doctor import SAMPLE, figures_of, refit_command, verdict_of
 
 EXAMPLES: Final = 4
 LOOKED_AT: Final = 60  # documents
 SHORTEST, LONGEST = 12, 90  # characters of an example
+FIRST_SENTENCE: Final = re.compile(r"(?<=[.?!])\s|\n")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ def about(index: Index, seed: int = 0) -> About:
 
 
 def _examples(index: Index, rows: list[int]) -> tuple[str, ...]:
-    """Different titles of readable length; without titles, how texts begin."""
+    """Different titles of readable length; without titles, first sentences of texts."""
     documents = [index.document(row) for row in rows]
     titles = [" ".join(one.title.split()) for one in documents if one.title != one.id]
-    texts = [shorten(one.text, LONGEST) for one in documents]
+    texts = [FIRST_SENTENCE.split(one.text.strip(), 1)[0] for one in documents]
     for candidates in (titles, texts):
         some = dict.fromkeys(text for text in candidates if SHORTEST <= len(text) <= LONGEST)
         if some:
