@@ -96,6 +96,7 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
         "read_query",
         "read_document",
         "per_view",
+        "part_words",
         "shared_features",
         "weak_features",
         "explained",
@@ -105,7 +106,7 @@ def test_one_pair_as_text_and_as_json(toy: Path) -> None:
     assert list(record["per_view"]) == ["original", "qa", "summary", "purpose"]
     first = record["terms"][0]
     assert list(first) == ["kind", "feature_id", "label", "share", "query_activation", "view_activations", "words"]
-    assert list(first["words"]) == ["query", "document"]
+    assert list(first["words"]) == ["query", "document", "shared"]
     assert set(first["words"]["query"]) <= {"red", "apple"}
     assert first["words"]["document"]
     shares = [entry["share"] for entry in record["terms"]]
