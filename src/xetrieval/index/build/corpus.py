@@ -46,9 +46,9 @@ class Corpus(Brief):
     Args:
         sources: files and folders of documents, of the kinds in `data.sources`; read in this order.
         chunking: how documents longer than the encoder's limit are cut; None: as in the existing index, otherwise at
-        the encoder's limit. Documents with vectors are not cut.
+            the encoder's limit. Documents with vectors are not cut.
         vectors: a file with the vectors of the documents in `sources`, matched by id if it has ids, otherwise by row;
-        without `sources`, documents have ids but no text.
+            without `sources`, documents have ids but no text.
         store: a vector store with documents and their vectors; instead of `sources` and `vectors`.
         skipped: collects what cannot be used.
         column: the column of vectors in a Parquet file; None takes "vector", or else the only one.
