@@ -27,12 +27,12 @@ from rich.console import Console
 
 from paper.kit.results import as_json
 from paper.studies.minilm import RESULTS, data
-from paper.studies.steer_query import SETS
 from xetrieval.data.benchmark import Benchmark, read_benchmark
 from xetrieval.index import Index, open_index
 from xetrieval.index.ask.edit import LeftOut, TextEdits, text_edits
 from xetrieval.index.ask.why import all_scores
 
+SETS = ("cacm", "vaswani", "scifact", "stackexchange-qa", "climate-fever-evidence", "english-dup")
 ARMS = ("edit", "explained", "random", "longest", "first")
 BELOW = 50  # ranks in which the relevant document is looked for
 TOP = 10
@@ -44,22 +44,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--hits", type=int, default=30)
     given = parser.parse_args()
-    records: list[dict[str, Any]] = []
-    sets = {}
+    sets: dict[str, dict[str, Any]] = {}
     for name in given.datasets:
         benchmark, index = read_benchmark(data() / name), open_index(given.work / name)
-        found = []
+        found: list[dict[str, Any]] = []
         for number, row, relevant in drawn(index, benchmark):
             made = measured(index, benchmark.queries[number], row, relevant)
-            found += [] if made is None else [{"dataset": name, **made}]
+            found += [] if made is None else [made]
             if len(found) == given.hits:
                 break
         sets[name] = summary(found)
-        records += found
         Console().print(name, sets[name])
-    out = {"all": summary(records), "sets": sets, "hits": records}
-    Console().print(out["all"])
-    (RESULTS / "steer_edit.json").write_text(as_json(out))
+        (RESULTS / "steer_edit.json").write_text(as_json({"all": pooled(sets), "sets": sets}))
 
 
 def drawn(index: Index, benchmark: Benchmark) -> Iterator[tuple[int, int, int]]:
@@ -144,9 +140,19 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
         out[arm] = {
             "FlipRate": round(float(flips.mean()), 3),
             "interval": [round(float(end), 3) for end in np.quantile(means, (0.025, 0.975))],
-            "ranks": float(np.median([record["moves"][arm] for record in records])),
+            "ranks": round(float(np.median([record["moves"][arm] for record in records])), 1),
         }
     return out
+
+
+def pooled(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """FlipRate of each arm over the hits of all sets."""
+    some = [one for one in sets.values() if one["hits"]]
+    hits = [one["hits"] for one in some]
+    return {
+        "hits": sum(hits),
+        **{arm: round(float(np.average([s[arm]["FlipRate"] for s in some], weights=hits)), 3) for arm in ARMS if some},
+    }
 
 
 if __name__ == "__main__":
