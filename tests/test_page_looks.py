@@ -20,7 +20,7 @@ VIEWS = (  # address, what shows that it is there, what is pressed first
     ("", ".examples .chip", None),
     (ASKED, ".why mark", ".hits .title"),
     (f"{ASKED}&by=hybrid", ".why tbody tr", ".hits .title"),
-    (f"{ASKED}&steer=5:3,100:0", ".bump path", None),
+    (f"{ASKED}&steer=5:3,100:0", ".bump li", None),
     (ASKED, ".push .proposals, .push [role=status]", ".hits [aria-label^='push down']"),
     (ASKED, ".compare mark", ".hits > li:nth-child(3) [aria-label^=compare]"),
     ("?index=evil&q=settings+file", ".why mark", ".hits .title"),
