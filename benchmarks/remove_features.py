@@ -1,9 +1,10 @@
-"""How long `xetrieval index remove-features` takes, and its memory -> remove_features.json
+"""How long `xetrieval index remove-features` takes on a million documents, and its memory -> remove_features.json
 
-    python -m benchmarks.remove_features INDEX WORK       INDEX: a folder of any index, best one of a million documents
+    python -m benchmarks.remove_features --vectors V.npy --work DIR
 
-Ten features with the most documents are removed; the new index is written to WORK and removed again. No text is
-encoded: the vectors are edited, all views predicted, and all codes made again.
+V.npy has real vectors of the shipped explainer's encoder; they are repeated with noise up to 62,500 rows. The index of
+a million documents is that of these rows, sixteen times. The ten features with the most documents are removed; no text
+is encoded: the vectors are edited, all views predicted, and all codes made again.
 """
 
 from __future__ import annotations
@@ -14,26 +15,49 @@ import platform
 import resource
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.index_million import rss_anonymous
+import xetrieval
+from benchmarks.index_million import repeated, rss_anonymous
 from paper.kit.results import as_json
-from xetrieval.index import open_index, remove_features
+from xetrieval.index import BuildConfig, Corpus, build_index, open_index, remove_features
+from xetrieval.index.build.pipeline import write_manifest_with
 from xetrieval.index.build.verify import folder_bytes
+from xetrieval.index.store.manifest import read_index_manifest
 from xetrieval.steer import SteeringProfile
 
-FEATURES = 10
+FEATURES, ROWS, TIMES = 10, 62_500, 16
 RESULT = Path(__file__).with_suffix(".json")
+
+
+def many_times(vectors: Path, work: Path) -> Path:
+    """An index of `ROWS` documents with its shard repeated `TIMES` times, by hard links."""
+    folder = work / "index"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    repeated(vectors, work / "vectors.npy", ROWS)
+    corpus = Corpus((), vectors=work / "vectors.npy")
+    build_index(corpus, xetrieval.load("minilm"), folder, BuildConfig(dictionary="shipped"))
+    manifest = read_index_manifest(folder)
+    (shard,) = manifest.shards
+    names = [f"{number:06d}" for number in range(TIMES)]
+    for name in names[1:]:
+        shutil.copytree(folder / "shards" / shard["name"], folder / "shards" / name, copy_function=os.link)
+    more = replace(manifest, shards=tuple({**shard, "name": name} for name in names))
+    write_manifest_with(folder, more, np.empty(0, np.int64))
+    return folder
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("index", type=Path)
-    parser.add_argument("work", type=Path)
+    parser.add_argument("--vectors", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
     given = parser.parse_args()
-    index, output = open_index(given.index), given.work / "without"
+    folder, output = many_times(given.vectors, given.work), given.work / "without"
+    index = open_index(folder)
     gone = np.argsort(-index.frequency)[:FEATURES].tolist()
     profile = SteeringProfile(dict.fromkeys(gone, 0.0), index.explainer.sae.digest, kind="project")
     shutil.rmtree(output, ignore_errors=True)
@@ -44,7 +68,7 @@ def main() -> None:
         most = max(most, rss_anonymous())
 
     started, used = time.perf_counter(), time.process_time()
-    remove_features(given.index, profile, output, progress)
+    remove_features(folder, profile, output, progress)
     seconds, busy = time.perf_counter() - started, time.process_time() - used
     new = open_index(output)
     rows = np.sort(np.random.default_rng(0).permutation(new.alive)[:1000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from xetrieval import load
 from xetrieval.arrays import l2norm
 from xetrieval.encoders import HashingEncoder, innermost, token_vectors
 from xetrieval.errors import DamagedError, InputError, LostFeaturesWarning, MismatchError
+from xetrieval.evaluate.retrieval import ndcg10_of_rankings
 from xetrieval.index import Corpus, Index, build_index, open_index, remove_features
 from xetrieval.index.build.compact import compact_index
 from xetrieval.index.build.delete import delete_documents
@@ -327,3 +329,24 @@ def test_a_server_keeps_edited_and_plain_documents_apart(home: Path) -> None:
         answer = client.post("/v1/explain", json=body)
         assert answer.status_code == 200, answer.text
         assert answer.json()["score"] == pytest.approx(best.score, abs=1e-6)
+
+
+def test_the_command_compares_the_rankings_of_both_indexes(copy: Path) -> None:
+    old, data = copy / "index", copy / "data"
+    (data / "qrels").mkdir(parents=True)
+    shutil.copy(copy / "corpus.jsonl", data / "corpus.jsonl")
+    queries = {f"q{i}": f"word{i} word{i + 1}" for i in range(12)}
+    (data / "queries.jsonl").write_text("".join(json.dumps({"_id": q, "text": t}) + "\n" for q, t in queries.items()))
+    lines = "".join(f"{q}\td{i}\t1\n" for i, q in enumerate(queries))
+    (data / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}")
+    done = accepted(run("index", "remove-features", old, "36", "55", "113", "--output", copy / "out", "--data", data))
+    indexes = open_index(old), open_index(copy / "out")
+    ranked = [[[hit.doc_id for hit in index.search(text)] for text in queries.values()] for index in indexes]
+    judged = [{f"d{i}": 1} for i in range(12)]
+    before, after = (100 * float(ndcg10_of_rankings(judged, one).mean()) for one in ranked)
+    assert f"NDCG@10 {before:.2f} to {after:.2f}: {after - before:+.2f}" in done.stdout
+    changed = sum(set(one) != set(other) for one, other in zip(*ranked, strict=True))
+    assert f"other documents in the top 10 of {changed}" in done.stdout
+    again = run("index", "remove-features", old, "3", "--output", copy / "no", "--data", data, "--queries", data)
+    refused(again)
+    assert not (copy / "no").exists()

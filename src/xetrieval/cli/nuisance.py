@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,12 @@ import typer
 
 from ..configs import Option, Range
 from ..errors import InputError
-from .console import print_json, print_message
+from .console import print_json, print_line, print_message
 from .index import ACCELERATE_AGAIN, Folder, app
 from .options import Format, FormatOption
 from .output import print_parts
 from .progress import progress_bar
+from .steer_push import OtherOptions
 
 __all__ = ["app"]
 
@@ -49,12 +49,16 @@ def remove_features(
         typer.Argument(metavar="FEATURE...", help="Numbers, or labels that only one feature has."),
     ] = None,
     profile: Annotated[Path | None, Option("A profile of the kind project whose factors are 0 (JSON).")] = None,
+    *,
+    measured: OtherOptions,
 ) -> None:
     """Write a new index whose vectors lack these features, without encoding any document. The index does not change.
 
-    Documents that are added to the new index later lose the same features. If interrupted, run the same command again
-    to resume. Deleted documents stay in the files; run `index compact` first to leave them out.
+    With --data or --queries, the rankings of the two indexes are compared. Documents that are added to the new index
+    later lose the same features. If interrupted, run the same command again to resume. Deleted documents stay in the
+    files; run `index compact` first to leave them out.
     """
+    from ..evaluate.profile_test import profile_test
     from ..index import open_index
     from ..index.build.remove import remove_features as remove
     from ..index.search.nearest import has_engine_files
@@ -69,9 +73,12 @@ def remove_features(
     else:
         chosen = SteeringProfile.load(profile, explainer.sae, explainer.earlier)
     chosen = chosen.with_factors([f"{one}=0" for one in features or ()], explainer.features)
+    queries = measured.read(opened, None, None)
     with progress_bar() as progress:
-        done = remove(index, replace(chosen, date=""), output, progress)
+        done = remove(index, chosen, output, progress)
     names = ", ".join(one.numbered for one in done.features)
     print_message(f"{output}: {done.documents:,} documents without {names}; {index} did not change")
+    for sentence in profile_test(opened, chosen, queries, open_index(output)).sentences if queries else ():
+        print_line(sentence)
     if has_engine_files(index):
         print_message(ACCELERATE_AGAIN.format(index=output))

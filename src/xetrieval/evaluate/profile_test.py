@@ -57,13 +57,18 @@ class ProfileTest(Record):
         return tuple(out)
 
 
-def profile_test(index: Index, profile: SteeringProfile, queries: OtherQueries) -> ProfileTest:
+def profile_test(
+    index: Index, profile: SteeringProfile, queries: OtherQueries, edited: Index | None = None
+) -> ProfileTest:
     """Rank every query without and with the profile.
 
+    Args:
+        edited: the index with the profile's features removed from its vectors, by `remove_features`; searched instead.
     Raises:
         MissingExtra: SciPy is not installed, and the queries are judged.
     """
-    before, after = (_ranked(index, queries, steer) for steer in (None, profile))
+    before = _ranked(index, queries, None)
+    after = _ranked(index, queries, profile) if edited is None else _ranked(edited, queries, None)
     changed = sum(set(old[:TOP]) != set(new[:TOP]) for old, new in zip(before.tolist(), after.tolist(), strict=True))
     made = ProfileTest(
         features=profile.named(index.explainer.features),
