@@ -213,6 +213,9 @@ def measured(
                 max((a for k, some in found.items() for _, a in some if k.startswith(group.kind)), default=0.5), 3
             ),
             "ndcg10": round(float(before.mean()), 2),
+            "ndcg10_by_set": {
+                one: round(float(before[mixed.asks == place].mean()), 2) for place, one in enumerate(mixed.sets)
+            },
             "ndcg10_own_set_alone": round(float(within.mean()), 2),
             "top10_of_other_sets": round(other, 4),
         }
@@ -233,7 +236,9 @@ def measured(
             picks = [(one, _picked(some, group)) for one, some in zip(dictionaries, by_chance, strict=True)]
             record["untrained_features"] = [len(ids) for _, ids in picks]
             untaught = [after(one, ids, stored)[0] if ids else before for one, ids in picks]
-            record |= _change("untrained", np.mean(untaught, axis=0) - before)
+            by_chance_alone = np.mean(untaught, axis=0)
+            record |= _change("untrained", by_chance_alone - before)
+            record |= _change("stored_over_untrained", gain - by_chance_alone)
         records.append(record)
         Console().print(record)
     return records
