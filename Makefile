@@ -67,12 +67,13 @@ cluster:
 	@.venv-ray/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -e ".[ray]" pytest
 	@.venv-ray/bin/python -m pytest tests/test_ray.py
 
-# All stores and frameworks that can be connected, with their tests. About 1.5 GB.
+# All stores and frameworks that can be connected, with their tests. About 2 GB.
 connect:
 	@echo "== stores and frameworks, in .venv-connect (some minutes the first time)"
 	@test -x .venv-connect/bin/python || $(PYTHON) -m venv .venv-connect
 	@.venv-connect/bin/pip install $(PIP_OPTIONS) -q -c constraints.txt -c requirements-dev.lock -e ".[dev,connect]"
 	@.venv-connect/bin/python -m pytest tests/test_connect.py tests/test_export.py tests/test_pgvector.py tests/test_frameworks.py \
+		tests/test_otel.py tests/test_measuring.py \
 		tests/test_mcp.py tests/test_connect_examples.py
 
 # Every table and figure of the paper. What needs XETRIEVAL_DATA says so; models come as files through pip.

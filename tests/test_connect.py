@@ -285,6 +285,8 @@ def test_redis_vector_sets_and_their_rounding(tmp_path: Path) -> None:
         assert (first.doc_id, first.document, first.note) == (IDS[SCORES.argmax()], TEXTS[first.doc_id], "")
         assert "quantised" in rounded.search(Q, 3, explainer=random_explainer())[0].note
         assert [record.document.id for record in exact.records()] == IDS
+        build_index(Corpus((), store=exact), random_explainer(), tmp_path / "index")
+        assert open_index(tmp_path / "index").search(Q, 1)[0].doc_id == first.doc_id
         with pytest.raises(InputError, match="no vector set"):
             connect.RedisVectors(client, "absent")
 
