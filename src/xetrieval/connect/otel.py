@@ -36,6 +36,7 @@ Found = TypeVar("Found", bound=Hit | Explanation)
 FOREIGN: Final[Word] = "not made for this"
 METRIC: Final = "xetrieval.retrieval.not_made_for_this"
 LEAST_OWN: Final = 0.05  # mean of score - bias, below which a search says nothing about its features
+QUERY_TEXT: Final = ("gen_ai.retrieval.query.text", "input.value")
 LONGEST: Final = 2000  # characters of a text in a span
 
 
@@ -125,10 +126,7 @@ def traced(
     Raises:
         InputError: settings that make no sense. The function returned raises what `search` raises.
     """
-    if not callable(search):
-        raise InputError("search: give a function, e.g. index.search")
-    if not isinstance(name, str) or not name:
-        raise InputError("name: give the name of what is searched, a text")
+    _check(search, name)
     _check_fraction(sample, "sample")
     check_k(top, "top")
     tracer, meter = trace.get_tracer("xetrieval"), metrics.get_meter("xetrieval")
@@ -159,8 +157,7 @@ def traced(
                 }
             )
             if content and isinstance(query, str):
-                shown = query[:LONGEST]
-                span.set_attributes({"gen_ai.retrieval.query.text": shown, "input.value": shown})
+                span.set_attributes(dict.fromkeys(QUERY_TEXT, query[:LONGEST]))
             if alarm is not None and explained:
                 _count(alarm, explained, span)
                 if alarm.fraction is not None:
@@ -169,6 +166,13 @@ def traced(
         return found
 
     return recorded
+
+
+def _check(search: object, name: object) -> None:
+    if not callable(search):
+        raise InputError("search: give a function, e.g. index.search")
+    if not isinstance(name, str) or not name:
+        raise InputError("name: give the name of what is searched, a text")
 
 
 def _is_sampled(span: trace.Span, sample: float) -> bool:
