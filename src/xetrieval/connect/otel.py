@@ -160,8 +160,7 @@ def traced(
                 span.set_attributes(dict.fromkeys(QUERY_TEXT, query[:LONGEST]))
             if alarm is not None and explained:
                 _count(alarm, explained, span)
-                if alarm.fraction is not None:
-                    gauge.set(alarm.fraction, {"gen_ai.data_source.id": name})
+                gauge.set(alarm.fraction or 0.0, {"gen_ai.data_source.id": name})
         span.end(ended)
         return found
 
