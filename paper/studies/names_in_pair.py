@@ -10,13 +10,17 @@ the names of both rules and a decoy, without knowing which is which. The pairs a
 `names/in_pair/` has the keys of all 480 pairs with the final rule, and the verdicts of two other readers: language
 models that had no part in the change, saw neither rules nor keys, and judged all names and four decoys a pair.
 
-    python -m paper.studies.names_in_pair keep --sheets DIR --keys DIR
-        copy ids and verdicts of SET.READER.csv to names/in_pair, before the figures are computed
+`names/marked/` has the same for 30 relevant and 30 other pairs of four sets, read again by two new readers after names
+that one text lacks were marked. There, `ten.csv` has their verdicts on ten whole explanations of three corpora.
+
+    python -m paper.studies.names_in_pair keep --sheets DIR --keys DIR [--folder marked]
+        copy ids and verdicts of SET.READER.csv to names/FOLDER, before the figures are computed
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shutil
 from collections.abc import Sequence
@@ -31,7 +35,9 @@ from paper.studies.own_names import keep
 from xetrieval.evaluate.names import KeyRow, Sheet, read_key, read_sheet, score_names
 
 PAIRS: Final = Path(__file__).parent / "names" / "in_pair.jsonl"
-SHEETS: Final = Path(__file__).parent / "names" / "in_pair"
+NAMES: Final = Path(__file__).parent / "names"
+SHEETS: Final = NAMES / "in_pair"
+MARKED: Final = NAMES / "marked"
 OUTPUT: Final = RESULTS / "names_in_pair.json"
 RULES: Final = {
     "label": "one label a feature, two of four signs",
@@ -68,14 +74,14 @@ def intervals(pairs: Sequence[dict[str, Any]], rule: str) -> dict[str, tuple[flo
     return found
 
 
-def two_readers() -> dict[str, dict[str, Any]]:
+def two_readers(folder: Path) -> dict[str, dict[str, Any]]:
     """Figures of the sheets that two readers filled in: of each set, and of all."""
     keys: list[KeyRow] = []
     verdicts: dict[str, dict[tuple[str, int], int]] = {}
     found = {}
-    for name in LARGEST:
-        key = read_key(SHEETS / f"{name}.key.csv")
-        filled = {path.suffixes[0]: read_sheet(path) for path in sorted(SHEETS.glob(f"{name}.[0-9].csv"))}
+    for name in (one for one in LARGEST if (folder / f"{one}.key.csv").is_file()):
+        key = read_key(folder / f"{name}.key.csv")
+        filled = {path.suffixes[0]: read_sheet(path) for path in sorted(folder.glob(f"{name}.[0-9].csv"))}
         found[name] = score_names(key, list(filled.values())).to_dict()
         keys += key
         for reader, sheet in filled.items():
@@ -83,14 +89,24 @@ def two_readers() -> dict[str, dict[str, Any]]:
     return {"all": score_names(keys, [Sheet(*one) for one in verdicts.items()]).to_dict()} | found
 
 
-def copy(sheets: Path, keys: Path) -> None:
+def tens() -> dict[str, dict[str, dict[str, int]]]:
+    """How many of ten explanations each reader agreed with, by corpus."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    with (MARKED / "ten.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            counts = found.setdefault(row["corpus"], {}).setdefault(f"reader {row['reader']}", {})
+            counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
+    return found
+
+
+def copy(sheets: Path, keys: Path, folder: Path) -> None:
     """Copy keys, and ids and verdicts of the sheets."""
-    SHEETS.mkdir(exist_ok=True)
-    for name in LARGEST:
+    folder.mkdir(exist_ok=True)
+    for name in (one for one in LARGEST if (keys / f"{one}.csv").is_file()):
         key = read_key(keys / f"{name}.csv")
-        shutil.copyfile(keys / f"{name}.csv", SHEETS / f"{name}.key.csv")
+        shutil.copyfile(keys / f"{name}.csv", folder / f"{name}.key.csv")
         for place, path in enumerate(sorted(sheets.glob(f"{name}.*.csv")), 1):
-            keep(key, read_sheet(path), SHEETS / f"{name}.{place}.csv")
+            keep(key, read_sheet(path), folder / f"{name}.{place}.csv")
 
 
 def main() -> None:
@@ -98,9 +114,10 @@ def main() -> None:
     parser.add_argument("step", nargs="?", choices=("score", "keep"), default="score")
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--keys", type=Path)
+    parser.add_argument("--folder", choices=("in_pair", "marked"), default="in_pair")
     given = parser.parse_args()
     if given.step == "keep":
-        copy(given.sheets, given.keys)
+        copy(given.sheets, given.keys, NAMES / given.folder)
     pairs = [json.loads(line) for line in PAIRS.read_text().splitlines()]
     decoys = [one["verdict"] for pair in pairs for one in pair["names"].values() if not RULES.keys() & one.keys()]
     found: dict[str, Any] = {"decoys": {v: round(decoys.count(v) / len(decoys), 3) for v in VERDICTS}}
@@ -114,7 +131,9 @@ def main() -> None:
                 for name in dict.fromkeys(pair["set"] for pair in chosen)
             }
             found[f"{hits}, {rule}"] = row
-    found |= {f"two readers, {name}": one for name, one in two_readers().items()}
+    found |= {f"two readers, {name}": one for name, one in two_readers(SHEETS).items()}
+    found |= {f"two readers, one-sided names marked, {name}": one for name, one in two_readers(MARKED).items()}
+    found["ten explanations"] = tens()
     lines = [f'"{name}": {json.dumps(row)}' for name, row in found.items()]
     OUTPUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
