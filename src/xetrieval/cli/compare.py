@@ -16,7 +16,7 @@ from .output import print_parts
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """What is listed."""
+    """How many documents and features to show."""
 
     hits: Annotated[int, Option("List the best documents of either ranking, to this rank.", "-k"), Range(1)] = 10
     top: Annotated[int, Option("Show this many features, and sum the others.", "-n"), Range(0)] = 8
@@ -34,7 +34,7 @@ def compare(
 ) -> None:
     """Compare two encoders: how each ranks a query, and which features make a document's ranks differ.
 
-    Each encoder's scores are taken in units of its own ranking, and split over the features of INDEX_A, which are
+    Each encoder's scores are standardised within its own ranking, and split over the features of INDEX_A, which are
     carried over to the encoder of INDEX_B.
     """
     from ..index import open_index

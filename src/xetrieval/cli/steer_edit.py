@@ -20,7 +20,7 @@ __all__ = ["app"]
 
 
 class AimChoice(StrEnum):
-    """Where a rewritten sentence is to move the document."""
+    """Whether a rewritten sentence should move the document up or down."""
 
     up = "up"
     down = "down"

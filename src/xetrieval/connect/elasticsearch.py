@@ -261,7 +261,7 @@ def _mapping(vector: Mapping[str, Any], codes: str, metadata: str) -> dict[str, 
 
 
 def _tokens(feature_ids: Sequence[int], activations: Sequence[float]) -> dict[str, float]:
-    """A code with numbers as keys: names may have dots, which these fields refuse."""
+    """A code, keyed by feature number: names may contain dots, which these fields refuse."""
     return {str(j): round(value, 6) for j, value in zip(feature_ids, activations, strict=True) if round(value, 6) > 0}
 
 

@@ -38,7 +38,7 @@ WHOLE: Final = ChunkConfig(whole=True)  # judgments are about documents
 
 
 class Task(Protocol):
-    """What is read of a task's metadata."""
+    """The part of a task's metadata that is used."""
 
     name: str
 
@@ -91,7 +91,7 @@ class Search:
     def search(
         self, queries: Rows, *, top_k: int, top_ranked: Mapping[str, list[str]] | None = None, **_: object
     ) -> dict[str, dict[str, float]]:
-        """The best documents for each query; with `top_ranked`, among those."""
+        """The best documents for each query; if `top_ranked` is given, only its documents are ranked."""
         index, found = self.indexes[self._current], {}
         for row in queries:
             among = None if top_ranked is None else set(top_ranked[row["id"]])

@@ -83,7 +83,7 @@ class DriftAlarm:
         self._recent: deque[bool] = deque(maxlen=window)
 
     def add(self, explanations: Sequence[Explanation]) -> Verdict | None:
-        """Count one search. None, and not counted, if its scores are no cosines, or hardly above the bias."""
+        """Count one search. None, and not counted, if its scores are not cosines or are hardly above the bias."""
         if any(one.mode != "dense" for one in explanations):
             return None
         own = sum(one.score - one.bias for one in explanations)

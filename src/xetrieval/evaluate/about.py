@@ -1,4 +1,4 @@
-"""An index at a glance, for somebody who sees it for the first time: the checkup's verdict, and queries to try."""
+"""A short introduction to an index: whether its explainer fits its documents, and example queries to try."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class About(Record):
 
 
 def about(index: Index, seed: int = 0) -> About:
-    """The verdict that a checkup without queries gives, without its other figures, and examples."""
+    """The verdict of a checkup that is given no queries, and example queries."""
     if not len(index):
         return About(0, "no documents", "every document was deleted", "", ())
     drawn = np.random.default_rng(seed).permutation(index.alive)

@@ -1,4 +1,4 @@
-"""An explainer that has no feature yet: the base of an index that learns its own, for any encoder."""
+"""An explainer without features: the starting point of an index that learns its own, for any encoder."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def is_without_features(explainer: Explainer) -> bool:
 
 
 def _name(encoder: str) -> str:
-    """A name from that of an encoder: the last part of its path or address, in letters, digits, dots and hyphens."""
+    """A name made from an encoder's: the last part of its path or address, in letters, digits, dots and hyphens."""
     last = re.split(r"[/#\\]", encoder.rstrip("/"))[-1]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.")[:LONGEST_NAME] or "encoder"

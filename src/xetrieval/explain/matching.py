@@ -117,5 +117,5 @@ def one_word(first: str, second: str) -> bool:
 
 
 def root(key: str) -> str:
-    """What the forms of a word have in common: measurement, measuring and measure become measur."""
+    """The stem that the forms of a word have in common: measurement, measuring and measure become measur."""
     return re.sub("i$", "y", stem(key).removesuffix("e"))  # copied, copy

@@ -87,7 +87,7 @@ def _in(name: str, texts: tuple[str, str]) -> NameIn | None:
 
 
 def _begins(text: str, term: str) -> bool:
-    """Whether a word of a text begins with a term: pluralisation with plural, T cells with T-cell."""
+    """Whether any word of a text begins with a term: pluralisation begins with plural, T cells with T-cell."""
     letters = term.replace(" ", "")
     return len(letters) >= LEAST_BEGINNING and bool(
         re.search(r"\b" + "[-_ ]?".join(map(re.escape, letters)), text, re.IGNORECASE)
@@ -95,7 +95,7 @@ def _begins(text: str, term: str) -> bool:
 
 
 def _free(choice: _Choice, taken: Stems) -> str | None:
-    """The first name that no other line has, else the label, else a name that another line has, or of one text."""
+    """The first name that no other line uses; else the label; else a name that another line uses or one text has."""
     free, of_one_text = (
         [name for name in names if not any(part in taken for part in label_terms(name))]
         for names in (choice.names, choice.of_one_text)

@@ -1,4 +1,4 @@
-"""Many explained pairs, kept as arrays; an Explanation is made only when one is accessed."""
+"""Many explained pairs, stored as arrays; an Explanation is created only when one is accessed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_names(names: PairNames | None, pairs: int) -> PairNames:
 
 
 def reading(counts: Counts | None, place: int) -> Reading:
-    """What an encoder counted for one text."""
+    """How many tokens an encoder read of one text, as far as it counted them."""
     if counts is None:
         return Reading()
     unread, unknown, tokens = (int(column[place]) for column in counts)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def same_encoder(explainer: Explainer, encoder: Encoder) -> Encoder:
-    """The encoder, if it is that of the explainer.
+    """Return the encoder if it is the one that the explainer was made for.
 
     Raises:
         MismatchError: it is not.

@@ -45,7 +45,7 @@ class Bridge:
 
     @property
     def tested(self) -> NDArray[np.bool_]:
-        """Features with a correlation, [F]."""
+        """Features whose correlation could be measured, [F]."""
         return np.isfinite(self.correlation)
 
 

@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
 
 class Source:
-    """Cases of an index and its queries."""
+    """Draws cases from an index and its queries."""
 
     def __init__(self, index: Index, queries: Queries, rng: Generator) -> None:
         self.index, self.queries, self.rng = index, queries, rng

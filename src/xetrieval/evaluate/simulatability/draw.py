@@ -67,14 +67,14 @@ def draw_questions(
 
 
 def _in_turn(sources: list[Iterator[Case]]) -> Iterator[Case]:
-    """One case of each source, then another, at most `PER_QUERY` times."""
+    """Take one case from each source in turn, at most `PER_QUERY` times."""
     for _ in range(PER_QUERY):
         for source in sources:
             yield from islice(source, 1)
 
 
 def _in_arms(index: Index, cases: list[Case], config: SimulatabilityConfig, rng: Generator) -> list[Question]:
-    """Each case in the arms in turn, or in all of them."""
+    """Put each case in one of the arms, taking turns, or in all of them."""
     kept = np.setdiff1d(np.arange(len(index)), index.deleted)
     sample = np.sort(rng.permutation(kept)[:BACKGROUND]).tolist()
     phrases = Phrases(index.document(row).text for row in sample)

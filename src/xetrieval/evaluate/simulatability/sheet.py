@@ -41,7 +41,7 @@ class AnswerSheet:
 
 
 def as_text(lines: Lines) -> str:
-    """One line of text for each line; "(nothing)" without any."""
+    """The lines as text, one per line; "(nothing)" if there are none."""
     return "\n".join(str(line) for line in lines) or "(nothing)"
 
 

@@ -32,11 +32,11 @@ class Student(Protocol):
         """Receive all questions before answering the first."""
 
     def answer(self, question: Question) -> Answer | None:
-        """The answer; None: no usable one."""
+        """The answer; None if there is no usable one."""
 
 
 class EncoderStudent:
-    """A different encoder: the option whose text has the higher cosine with what is given.
+    """A different encoder: it chooses the option whose text has the higher cosine with what it is shown.
 
     An explanation is one text of its lines without their shares. Where nothing is shown, it chooses the longer text;
     if none is longer, A.

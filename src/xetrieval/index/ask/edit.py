@@ -109,7 +109,7 @@ class TextEdits(Record):
 
 @dataclass(frozen=True, eq=False)
 class EditTask:
-    """A query and a document whose text is to be changed; `texts` will be encoded."""
+    """A query, a document and the changed texts to try; `texts` are the ones that will be encoded."""
 
     index: Index
     query: Query
@@ -206,7 +206,7 @@ class EditTask:
         )
 
     def new_text(self, text: str, before: Float32, after: Float32, source: str = "given") -> NewText:
-        """What a changed text does; `before` and `after` are the vectors of the stored text and of this one."""
+        """How a changed text scores and ranks; `before` and `after` are the vectors of the stored and the new text."""
         explainer, q = self.index.explainer, self._q
         made = contrast_vectors(explainer, q, np.stack([after, before]), [self.query.text, text, self.stored.text])
         first, second = (

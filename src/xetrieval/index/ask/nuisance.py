@@ -55,7 +55,7 @@ class Nuisance(LabelledFeature):
 
 @dataclass(frozen=True)
 class Nuisances(Record):
-    """Candidates for removal, and what documents were compared by."""
+    """Candidates for removal, and the properties that documents were compared by."""
 
     documents: int  # how many were compared
     properties: tuple[str, ...]

@@ -111,7 +111,7 @@ class _Ranking:
 
     @property
     def units(self) -> Float64:
-        """Those in units of the ranking."""
+        """Standardised scores of the candidates."""
         units: Float64 = (self.own - self.own.mean()) / _spread(self.own)
         return units
 
@@ -165,7 +165,7 @@ def compare_encoders(
 
 
 def bridge_between(first: Index, second: Index, seed: int = 0) -> Bridge:
-    """The features of the first index in the vectors of the second, from the documents that both have.
+    """Carry the first index's features over to the second index's encoder, by the documents that both have.
 
     Raises:
         InputError: fewer than 100 documents in common.

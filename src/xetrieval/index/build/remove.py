@@ -71,7 +71,7 @@ def remove_features(
 
 
 def without_features(explainer: Explainer, profile: SteeringProfile) -> Explainer:
-    """The explainer of documents without the profile's features.
+    """The explainer of the new index, whose documents lack the profile's features.
 
     Raises:
         InputError: the profile does not remove whole features from all documents, or some were removed before.
