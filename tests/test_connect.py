@@ -106,6 +106,9 @@ def test_hits_with_vectors_alone_open_no_encoder() -> None:
 def test_hits_that_cannot_be_explained_are_named() -> None:
     with pytest.raises(InputError, match="hit 'a': neither vector nor text"):
         explain_hits(random_explainer(), Q, [StoreHit("a", 0.5)])
+    for nothing in (5, "", " "):
+        with pytest.raises(InputError, match="query"):
+            explain_hits(random_explainer(), nothing, [StoreHit("a", None, VECTORS[0])], vector=Q)
     with pytest.raises(InputError, match="hit 'b': a vector of 3 numbers; explainer toy takes 64"):
         explain_hits(random_explainer(), Q, [StoreHit("a", None, VECTORS[0]), StoreHit("b", None, [1, 2, 3])])
     with pytest.raises(InputError, match="score nan is not a number"):

@@ -164,6 +164,32 @@ def test_a_profile_is_tested_on_judged_queries(index: Index, kind: str) -> None:
     assert len(made.sentences) == 2
 
 
+def test_an_emptied_index_has_no_rankings_to_compare(tmp_path: Path) -> None:
+    folder = build_small(tmp_path, 3)
+    (tmp_path / "log.jsonl").write_text('{"_id": "1", "text": "word1 word9"}\n')
+    test = ("steer", "test", folder, "--set", "#3=0", "--queries", tmp_path / "log.jsonl")
+    for name in ("d0", "d1"):
+        accepted(run("index", "delete", folder, name))
+    accepted(run(*test))  # one document is enough
+    assert open_index(folder).push_down("word1", "d2").proposals == ()
+    accepted(run("index", "delete", folder, "d2"))
+    refused(run(*test), "no documents: there is no ranking to compare")
+
+
+def test_no_document_has_half_a_character_in_its_id(index: Index) -> None:
+    half = "velvet\ud800"
+    for look_up in (
+        lambda: index.why(QUERY, half),
+        lambda: index.why(QUERY, index.search(QUERY, 1)[0].doc_id, over=half),
+        lambda: index.push_down(QUERY, half),
+        lambda: index.bring_up(QUERY, half),
+        lambda: index.text_edits(QUERY, half),
+    ):
+        with pytest.raises(InputError, match=r"no document 'velvet\\ud800'"):
+            look_up()
+    assert index.rows_of(half) == []
+
+
 def test_the_commands_print_and_save_proposals(folder: Path, index: Index, tmp_path: Path) -> None:
     name = index.search(QUERY, 4)[3].doc_id
     saved = tmp_path / "p.json"

@@ -17,6 +17,7 @@ from index_data import build_small
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.features import LabelledFeature
 from xetrieval.index import Index, open_index
+from xetrieval.index.ask.others import scope_of
 from xetrieval.sae.projection import RIDGE, FeatureSets
 from xetrieval.steer import ExampleQuery, Kind, Removal, Scope, SteeringProfile, erase, steer_query
 
@@ -129,6 +130,16 @@ def test_a_profile_can_change_only_some_documents(index: Index, tmp_path: Path, 
     wrong = replace(everywhere, scope=Scope(filters=("absent=1",)))
     with pytest.raises(InputError, match=r"^the steering profile: .*absent"):
         index.search(QUERY, steer=wrong)
+    misspelt = json.loads((tmp_path / "p.json").read_text()) | {"scope": {"filter": ["site=cs"]}}
+    (tmp_path / "misspelt.json").write_text(json.dumps(misspelt))
+    for command in (
+        ("steer", "apply", index.folder, QUERY, "--profile", tmp_path / "misspelt.json"),
+        ("search", index.folder, QUERY, "--steer", tmp_path / "misspelt.json"),
+        ("steer", "diff", index.folder, tmp_path / "p.json", tmp_path / "misspelt.json"),
+    ):
+        refused(run(*command), "misspelt.json: scope: field 'filter': unknown")
+    with pytest.raises(InputError, match="at least one query"):
+        scope_of(index, [])
     wrong.save(tmp_path / "wrong.json")
     for command in (("search", index.folder, QUERY, "--steer"), ("steer", "apply", index.folder, QUERY, "--profile")):
         refused(run(*command, tmp_path / "wrong.json"), "wrong.json: filter", "absent")
@@ -151,6 +162,13 @@ def test_only_projection_has_a_query_form() -> None:
         ({"scope": {"cosine": "x"}}, "scope"),
         ({"scope": {"filters": [3]}}, "scope"),
         ({"scope": 3}, "scope"),
+        ({"scope": {"filter": ["site=cs"]}}, "field 'filter': unknown; a scope has examples, cosine, filters"),
+        ({"scope": {"Filters": ["site=cs"]}}, "'Filters': unknown"),
+        ({"scope": {"example": []}}, "'example': unknown"),
+        ({"scope": {"filters": [], "zzz": 1}}, "'zzz': unknown"),
+        ({"scope": {"examples": [{"text": "a", "vector": [1.0], "weight": 2}]}}, "'weight': unknown"),
+        ({"scope": {"cosine": 0.9}}, "cosine needs examples"),
+        ({"scope": {"cosine": 0.9, "filters": ["site=cs"]}}, "cosine needs examples"),
         ({"date": 3}, "date of a steering profile"),
     ],
 )

@@ -242,6 +242,10 @@ def test_a_server_gets_no_text_unasked(server: Server, tmp_path: Path) -> None: 
     index = open_index(tmp_path / "index", explainer)
     index.query_vector(QUERY)
     before = len(server.requests)
+    with pytest.raises(InputError, match="send must be True or False"):
+        index.text_edits(QUERY, "a", send="no")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="document vectors"):
+        index.explainer.edited("x")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"4 texts to send, about .* nothing was sent"):
         index.text_edits(QUERY, "a")
     texts = {text for request in server.requests[before:] for text in request["input"]}

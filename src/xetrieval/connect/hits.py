@@ -119,6 +119,8 @@ def explain_hits(
     if not hits:
         return []
     text = query if isinstance(query, str) else ""
+    if not text.strip():
+        query_vector(explainer, query)  # refuses what is neither a text nor a vector, even where it is not used
     sides = _Sides(query_vector(explainer, query if vector is None else vector), _vectors(explainer, hits))
     known = bool(text) and all(hit.text for hit in hits)
     names = PairNames(

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from ..errors import InputError
 from ..features import SteeredFeature
 from ..index import Index
 from ..index.ask.others import DEPTH, JUDGED, TOP, OtherQueries, harm_of, ndcg_of, rows_left
@@ -65,8 +66,10 @@ def profile_test(
     Args:
         edited: the index with the profile's features removed from its vectors, by `remove_features`; searched instead.
     Raises:
-        MissingExtra: SciPy is not installed, and the queries are judged.
+        InputError: an index without documents. MissingExtra: SciPy is not installed, and the queries are judged.
     """
+    if not len(index) or (edited is not None and not len(edited)):
+        raise InputError("the index has no documents: there is no ranking to compare")
     before = _ranked(index, queries, None)
     after = _ranked(index, queries, profile) if edited is None else _ranked(edited, queries, None)
     changed = sum(set(old[:TOP]) != set(new[:TOP]) for old, new in zip(before.tolist(), after.tolist(), strict=True))

@@ -286,8 +286,9 @@ class Explainer:
         """Document vectors [n, m] of the encoder as unit vectors without the features that were removed.
 
         Raises:
-            InputError: nothing is left of one of them.
+            InputError: not such vectors, or nothing is left of one of them.
         """
+        z = as_vectors(z, self.sae.dimension, "document vectors")
         return z if self.removal is None else self.removal.unit(z)
 
     def steer_query(self, q: ArrayLike, profile: SteeringProfile) -> Float32:

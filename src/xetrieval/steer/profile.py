@@ -104,6 +104,8 @@ class SteeringProfile:
             raise InputError(f"kind of a steering profile: give scale or project, not {clip(repr(self.kind), 40)}")
         if not isinstance(self.scope, Scope):
             raise InputError(f"scope of a steering profile: give a Scope, not {clip(repr(self.scope), 40)}")
+        if self.scope.cosine and not self.scope.examples:
+            raise InputError("scope of a steering profile: cosine needs examples, the queries to compare with")
 
     def __repr__(self) -> str:
         some = ", ".join(f"{feature}: {factor:g}" for feature, factor in sorted(self.factors.items())[:5])
@@ -316,19 +318,17 @@ def _change(
 def _scope(record: object, dimension: int) -> Scope:
     """The scope in a profile's JSON."""
     try:
-        found: dict[str, Any] = read_record(dict[str, Any], record)
-        examples = tuple(read_record(ExampleQuery, one) for one in found.get("examples", ()))
-        cosine = read_record(float, found.get("cosine", 0.0))
-        filters = read_record(tuple[str, ...], found.get("filters", []))
-    except (TypeError, ValueError, KeyError) as error:
-        raise InputError(f"scope: {error}") from error
-    if any(len(one.vector) != dimension for one in examples):
+        scope = read_record(Scope, record)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"scope: {error}; a scope has {', '.join(Scope._fields)}") from error
+    vectors = [one.vector for one in scope.examples]
+    if any(len(vector) != dimension for vector in vectors):
         raise InputError(f"scope: a query's vector does not have {dimension} numbers")
-    if any(max(map(abs, one.vector)) > 1.001 or abs(np.linalg.norm(one.vector) - 1) > 0.001 for one in examples):
+    if any(max(map(abs, vector)) > 1.001 or abs(np.linalg.norm(vector) - 1) > 0.001 for vector in vectors):
         raise InputError("scope: a query's vector does not have length 1")
-    if not -1 <= cosine <= 1:
-        raise InputError(f"scope: {cosine:g} is not a cosine")
-    return Scope(examples, cosine, filters)
+    if not -1 <= scope.cosine <= 1:
+        raise InputError(f"scope: {scope.cosine:g} is not a cosine")
+    return scope
 
 
 def _named_feature(where: str, key: str, features: Sequence[LabelledFeature]) -> int:

@@ -23,6 +23,7 @@ from ...explain.contrast import contrast_vectors
 from ...explain.word_states import query_words
 from ...explain.words import as_shown, key_of, rank_of, with_words
 from ...features import LabelledFeature
+from ...options import check_flag
 from ...records import Record
 from ...sae import SparseCodes
 from ...terms import same_family, stem
@@ -276,6 +277,7 @@ def text_edits(
         InputError: no such document, it has no text in the index, the new text is empty, or `send` is needed.
         MismatchError: the stored vector is not that of the stored text.
     """
+    check_flag(send, "send")
     task = EditTask.of(index, query, doc_id, text, sentences)
     task.check_sending(send=send)
     return task.run()

@@ -176,6 +176,8 @@ def scope_of(index: IndexReader, queries: Sequence[str], cosine: float | None = 
     cosine = ALIKE if cosine is None else cosine
     Range(0, 1).check("cosine of a scope", cosine)
     texts = as_texts(queries, "query")
+    if not texts:
+        raise InputError("give at least one query for the scope")
     return Scope(tuple(example(text, index.query_vector(text)[0]) for text in texts), cosine)
 
 

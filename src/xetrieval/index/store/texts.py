@@ -163,6 +163,8 @@ class Texts:
         try:
             with self.lock:
                 return self.db.execute(query, values).fetchall()
+        except UnicodeEncodeError:  # a lone surrogate, which no stored text has
+            return []
         except sqlite3.Error as error:
             raise DamagedError(f"{self.path}: damaged ({error}); run `xetrieval index verify`") from error
 
