@@ -85,7 +85,7 @@ def attribute_shared(
 
 
 def divide_among_twins(shares: Float64, twins: NDArray[np.int64]) -> Float64:
-    """The shares, with the sum of twins divided evenly among them; rows without a twin keep theirs."""
+    """Divide the summed share of features with nearly the same direction evenly among them; others stay."""
     places = np.flatnonzero(twins != np.arange(len(twins)))
     if not len(places):
         return shares

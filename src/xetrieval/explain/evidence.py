@@ -76,7 +76,7 @@ class Evidence(Brief):
 
 
 class Pair(NamedTuple):
-    """What both sides need to know about an explanation."""
+    """An explained pair's data that the evidence of both texts needs."""
 
     explainer: Explainer
     features: IntArray  # S, all shared features, ascending

@@ -20,7 +20,7 @@ TILE = 256  # pairs whose queries are dense in memory at once
 
 
 class Overlap(NamedTuple):
-    """O(q,d) of n pairs as one ragged table: pair i owns rows starts[i] : starts[i + 1], features ascending."""
+    """Shared features O(q,d) of n pairs: those of pair i are in rows starts[i] : starts[i + 1], ascending."""
 
     starts: NDArray[np.int64]  # [n + 1]
     features: IntArray  # [rows]
@@ -41,7 +41,7 @@ class Overlap(NamedTuple):
 
 
 def overlap(query: SparseCodes, views: Sequence[SparseCodes], features: int, threshold: float = 0.0) -> Overlap:
-    """O(q,d) for pairs of rows: row i of `query` against row i of each of `views`.
+    """The shared features O(q,d) of pairs of rows: row i of `query` against row i of each of `views`.
 
     Args:
         features: F. One tile [256, F] is the only dense array, reused for all pairs.

@@ -1,4 +1,4 @@
-"""Says in words what an explainer's figures on one corpus mean."""
+"""Says in words how well an explainer's features fit a corpus."""
 
 from __future__ import annotations
 

@@ -40,17 +40,17 @@ class WordStates(NamedTuple):
 
     @classmethod
     def unknown(cls, dimension: int) -> WordStates:
-        """The words of a text without known words."""
+        """An entry for one text whose words are not known."""
         nothing = np.empty(0, np.uint32), np.empty(0, np.float32), np.empty((0, dimension), np.int8)
         return cls(np.zeros(1, np.int64), *nothing)
 
     @classmethod
     def joined(cls, texts: Sequence[WordStates]) -> WordStates:
-        """The words of several texts, joined."""
+        """Join the words of several texts into one object."""
         return cls(*(np.concatenate(column) for column in zip(*texts, strict=True)))
 
     def each(self) -> Iterator[WordStates]:
-        """The words of each text."""
+        """Split this object into one for each text."""
         ends = np.cumsum(self.counts).tolist()
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             some = slice(start, end)

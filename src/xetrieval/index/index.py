@@ -67,7 +67,7 @@ class Index(IndexReader):
         return why(self, prepared, doc_id, over, k, counterfactual=counterfactual, evidence=evidence)
 
     def check(self, expectations: str | Path | Iterable[Expectation]) -> Outcomes:
-        """Check what rankings are expected to be, and explain what broke.
+        """Compare rankings with expectations, and explain those that do not hold.
 
         Args:
             expectations: a file of JSON lines (docs/checking.md), or `xetrieval.index.Expectation` objects.

@@ -126,7 +126,7 @@ class Scaled(Cosine):
 
 
 class Partly(Cosine):
-    """Ranking with documents that meet some filters steered, and the others as they are."""
+    """Ranking with documents that meet some filters steered, and the others unchanged."""
 
     def __init__(self, steered: Ranking, filters: tuple[str, ...]) -> None:
         super().__init__(steered.index, steered.query)

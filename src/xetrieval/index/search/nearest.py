@@ -38,7 +38,7 @@ class Engine(Companion, ABC):
 
     @abstractmethod
     def ready(self, index: IndexReader, k: int) -> bool:
-        """Whether all its files exist and it is faster than a scan for k documents."""
+        """Whether all the engine's files exist, and it is faster than a scan for k documents."""
 
     @abstractmethod
     def nearest(self, index: IndexReader, q: Float32, k: int) -> Ranked:

@@ -1,4 +1,4 @@
-"""How high a score is compared with those of unrelated pairs: documents of the index, drawn at random.
+"""Compares a score with those of unrelated pairs, which are documents of the index drawn at random.
 
     above_unrelated(s) = fraction of the pairs with <z_i, z_j> < s,   i and j from different documents
 
