@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import random_explainer
 from connect_data import IDS, QUERY, TEXTS, VECTORS, Q
 
-from xetrieval.errors import InputError
+from xetrieval import open_encoder
+from xetrieval.encoders import HashingEncoder
+from xetrieval.errors import InputError, MismatchError
 from xetrieval.index import Corpus, Index, build_index, open_index
 
 SCORES = VECTORS @ Q
@@ -114,3 +117,10 @@ def test_mteb_measures_an_index_and_an_encoder(tmp_path: Path) -> None:
     assert [*found["q"]] == [name for name in BEST if name in ("d03", "d04")][:1]
     with pytest.raises(InputError, match="an index of other documents"):
         search.index([{"id": "x", "text": "x"}], task_metadata=Toy.metadata, hf_split="test", hf_subset="default")
+    other = open_encoder(HashingEncoder(64).encode_document, name="other", version="1")
+    foreign = replace(explainer, encoder_identity=other.identity)
+    rows = [{"id": name, "title": "", "text": text} for name, text in TEXTS.items()]
+    with pytest.raises(MismatchError, match="an index by another encoder"):
+        Search(tmp_path / "indexes", foreign).index(
+            rows, task_metadata=Toy.metadata, hf_split="test", hf_subset="default"
+        )

@@ -140,6 +140,29 @@ def test_errors_are_the_searchs_own_and_quote_nothing(index: Index, spans: InMem
     assert "secret" not in span.to_json()
 
 
+@pytest.mark.parametrize("content", [False, True])
+def test_a_search_succeeds_whatever_goes_wrong_when_it_is_recorded(spans: InMemorySpanExporter, content: bool) -> None:
+    class Torn:
+        """A hit whose explanation cannot be read."""
+
+        doc_id, score = "d1", 0.5
+
+        @property
+        def explanation(self) -> Explanation:
+            raise OSError("secret words: file not found")
+
+    for hit in (Torn(), {"doc_id": "d1"}):
+        found = [hit]
+        assert traced(lambda query: found, "docs", sample=1, content=content)("secret words") is found  # noqa: B023
+    first, second = (dict(span.attributes) for span in spans.get_finished_spans())
+    assert (first["xetrieval.error"], second["xetrieval.error"][-5:]) == (
+        "AttributeError" if content else "OSError",
+        "Error",
+    )
+    assert second["gen_ai.operation.name"] == "retrieval"
+    assert content or "secret" not in "".join(span.to_json() for span in spans.get_finished_spans())
+
+
 def explained(fraction: float, mode: str = "dense") -> Explanation:
     """One hit whose features explain this fraction of its score without the bias."""
     term = Term("feature", 1, "tea", 0.5 * fraction)

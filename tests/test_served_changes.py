@@ -27,6 +27,7 @@ from xetrieval.index.build.labelled import IndexTarget
 from xetrieval.labels.relabel import NewLabel, relabel
 from xetrieval.serve import service
 from xetrieval.serve.app import create_app
+from xetrieval.steer import SteeringProfile
 
 
 def client_of(folder: Path) -> TestClient:
@@ -253,3 +254,22 @@ def test_a_query_vector_of_another_model_is_named_at_every_door(tmp_path: Path) 
                 answer = client.post("/v1/search", json={"vector": vector.tolist(), "k": 1}).json()
         assert sum(issubclass(one.category, ForeignVectorsWarning) for one in caught) >= 2 * named
         assert bool(answer["notes"]) is named
+
+
+def test_a_profile_of_an_earlier_dictionary_is_deleted_unless_another_index_has_it(tmp_path: Path) -> None:
+    first = open_index(build_small(tmp_path, 20))
+    before, own = first.explainer, first.explainer.sae
+    newer = replace(own, encoder_bias=own.encoder_bias + 0.01)
+    relearned = replace(before, sae=newer, provenance={**before.provenance, "earlier": [own.digest]})
+    second, profiles = first.with_explainer(relearned), tmp_path / "profiles"
+    for digest in (own.digest, newer.digest):
+        (profiles / digest).mkdir(parents=True)
+        SteeringProfile({3: 0.5}, digest).save(profiles / digest / "less.json")
+    both = service.Service({"first": first, "second": second}, before, profiles)  # type: ignore[dict-item]
+    both.discard("less", "second")
+    assert [one.name for one in both.profiles("first").profiles] == ["less"]
+    with pytest.raises(service.NotFound, match="of this index"):
+        both.discard("less", "second")
+    alone = service.Service({"second": second}, relearned, profiles)  # type: ignore[dict-item]
+    assert alone.discard("less").profiles == ()
+    assert not list(profiles.rglob("*.json"))

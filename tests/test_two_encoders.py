@@ -19,6 +19,7 @@ from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting.bridge import carry_features
 from xetrieval.index import Corpus, Index, build_index, compare_encoders
 from xetrieval.index.ask.two_encoders import bridge_between
+from xetrieval.index.ask.why import all_scores
 
 ROTATION = np.linalg.qr(np.random.default_rng(5).standard_normal((64, 64)))[0].astype(np.float32)
 QUERY = "word1 word2 word3 word4"
@@ -119,6 +120,21 @@ def test_misuse_is_refused_in_words(pair: tuple[Index, Index]) -> None:
         compare_encoders(*pair, np.ones(64))  # type: ignore[arg-type]
     with pytest.raises(InputError):
         compare_encoders(*pair, QUERY, k=0)
+    with pytest.raises(InputError, match="at most 100"):
+        compare_encoders(*pair, QUERY, k=101)
+
+
+def test_a_document_with_another_text_is_left_out_once(folder: Path, pair: tuple[Index, Index]) -> None:
+    """It may be among the top documents of both rankings."""
+    build_index(Corpus((written(folder, "few", changed=40),)), pair[1].explainer, folder / "few", SMALL)
+    other = open_index(folder / "few").with_explainer(pair[1].explainer)
+    found = compare_encoders(pair[0], other, QUERY, k=100)  # type: ignore[arg-type]
+    assert 0 < found.left_out <= 40
+    q = [index.query_vector(QUERY)[0] for index in (pair[0], other)]
+    tops = [
+        np.argsort(-all_scores(index, v), kind="stable")[:100] for index, v in zip((pair[0], other), q, strict=True)
+    ]
+    assert found.left_out == len({row for top in tops for row in top.tolist() if row < 40})
 
 
 def test_the_command_prints_and_writes_json(folder: Path) -> None:

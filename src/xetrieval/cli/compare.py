@@ -18,7 +18,7 @@ from .output import print_parts
 class CompareOptions:
     """How many documents and features to show."""
 
-    hits: Annotated[int, Option("List the best documents of either ranking, to this rank.", "-k"), Range(1)] = 10
+    hits: Annotated[int, Option("List the best documents of either ranking, to this rank.", "-k"), Range(1, 100)] = 10
     top: Annotated[int, Option("Show this many features, and sum the others.", "-n"), Range(0)] = 8
     format: FormatOption = Format.text
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32
 from ..configs import BuildConfig, ChunkConfig
-from ..errors import InputError
+from ..errors import InputError, MismatchError
 from ..extras import require
 from ..files import path_of
 from ..index import Corpus, Index, build_index, open_index
@@ -73,7 +73,7 @@ class Search:
         """Build the index of a corpus, or open the one that is there.
 
         Raises:
-            InputError: an index of other documents is in its place.
+            InputError: an index of other documents is in its place. MismatchError: it is by another encoder.
         """
         self._current = "-".join((task_metadata.name, hf_subset, hf_split))
         place = self.folder / self._current
@@ -86,6 +86,9 @@ class Search:
         opened = open_index(place)
         if len(opened) != len(rows) or any(opened.find(name) is None for name in rows):
             raise InputError(f"{place}: an index of other documents; remove it, or give another folder")
+        own, other = self.explainer.encoder_identity, opened.explainer.encoder_identity
+        if different := own.differences(other):
+            raise MismatchError(f"{place}: an index by another encoder ({different}); give another folder")
         self.indexes[self._current] = opened
 
     def search(

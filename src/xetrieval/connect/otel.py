@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from ..errors import InputError, XetrievalError
+from ..errors import InputError
 from ..explain import Explanation
 from ..explain.verdict import Verdict, Word, verdict
 from ..extras import require
@@ -143,26 +143,23 @@ def traced(
             span.end()
             raise
         ended = time.time_ns()  # explaining is not part of the search
-        if span.is_recording():
-            k = options.get("k", arguments[0] if arguments else None)
-            explained = _explained(span, found) if _is_sampled(span, sample) else []
-            records = [_record(one, top, content=content) for one in explained]
-            span.set_attributes(_documents(found, records, content=content))
-            span.set_attributes(
-                {
-                    "gen_ai.operation.name": "retrieval",
-                    "gen_ai.data_source.id": name,
-                    "gen_ai.retrieval.top_k": k if isinstance(k, int) else len(found),
-                    "openinference.span.kind": "RETRIEVER",
-                }
-            )
-            if content and isinstance(query, str):
-                span.set_attributes(dict.fromkeys(QUERY_TEXT, query[:LONGEST]))
-            if alarm is not None and explained:
-                _count(alarm, explained, span)
-                gauge.set(alarm.fraction or 0.0, {"gen_ai.data_source.id": name})
-        span.end(ended)
+        try:
+            if span.is_recording():
+                describe(span, found, query, options.get("k", arguments[0] if arguments else None))
+        except Exception as error:  # whatever it is, the search itself has succeeded
+            span.set_attribute("xetrieval.error", type(error).__name__)
+        finally:
+            span.end(ended)
         return found
+
+    def describe(span: trace.Span, found: Sequence[Found], query: object, k: object) -> None:
+        span.set_attributes(_request(name, query if content else None, k if isinstance(k, int) else len(found)))
+        explained = _explained(span, found) if _is_sampled(span, sample) else []
+        records = [_record(one, top, content=content) for one in explained]
+        span.set_attributes(_documents(found, records, content=content))
+        if alarm is not None and explained:
+            _count(alarm, explained, span)
+            gauge.set(alarm.fraction or 0.0, {"gen_ai.data_source.id": name})
 
     return recorded
 
@@ -178,11 +175,22 @@ def _is_sampled(span: trace.Span, sample: float) -> bool:
     return bool((span.get_span_context().trace_id & (1 << 64) - 1) < sample * (1 << 64))
 
 
+def _request(name: str, query: object, k: int) -> dict[str, Any]:
+    """The attributes of a request; those of its text only if `query` is one."""
+    return {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.data_source.id": name,
+        "gen_ai.retrieval.top_k": k,
+        "openinference.span.kind": "RETRIEVER",
+        **(dict.fromkeys(QUERY_TEXT, query[:LONGEST]) if isinstance(query, str) else {}),
+    }
+
+
 def _explained(span: trace.Span, found: Sequence[Hit | Explanation]) -> list[Explanation]:
     """The explanations of one search, whose common figures are attributes of its span; none if that fails."""
     try:
         explained = [one if isinstance(one, Explanation) else one.explanation for one in found]
-    except XetrievalError as error:  # the search itself has succeeded
+    except Exception as error:  # the hits themselves are still recorded
         span.set_attribute("xetrieval.error", type(error).__name__)
         return []
     span.set_attribute("xetrieval.explained_hits", len(explained))

@@ -338,11 +338,18 @@ class Service:
         return _profile_of(index, request.name, index.profile(path))
 
     def discard(self, name: s.ProfileName, index: IndexName = None) -> s.Profiles:
-        """Delete a saved profile; answers with those that remain."""
-        path = self._folder(self.index(index)) / f"{name}.json"
-        if not path.is_file():
-            raise NotFound(f"no saved profile {name!r}; GET /v1/steering/profiles lists them")
-        path.unlink()
+        """Delete a saved profile, of earlier versions of the dictionary too; answers with those that remain.
+
+        The profiles of other indexes stay.
+        """
+        own = self.index(index).explainer
+        others = {one.explainer.sae.digest for one in self.indexes.values()} - {own.sae.digest}
+        digests = [digest for digest in (*own.earlier, own.sae.digest) if digest not in others]
+        files = [path for digest in digests if (path := self._profiles / digest / f"{name}.json").is_file()]
+        if not files:
+            raise NotFound(f"no saved profile {name!r} of this index; GET /v1/steering/profiles lists them")
+        for path in files:
+            path.unlink(missing_ok=True)
         return self.profiles(index)
 
     def _folder(self, index: Index) -> Path:

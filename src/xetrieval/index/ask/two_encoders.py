@@ -123,12 +123,14 @@ def compare_encoders(
 
     Args:
         doc_id: also split both scores of this document over the same features.
-        k: documents of each ranking to list.
+        k: documents of each ranking to list, at most 100.
         bridge: as `bridge_between` makes it, if several questions are asked of the same indexes.
     Raises:
         InputError: the indexes have too few documents in common, or the document is not in both with the same text.
     """
     check_k(k)
+    if k > DEPTH:
+        raise InputError(f"k is {k}; a comparison covers the top {DEPTH} of each ranking, so give at most {DEPTH}")
     if not isinstance(query, str):
         raise InputError("a comparison of encoders needs the text of the query: a vector belongs to one encoder")
     vectors = [index.query_vector(query)[0] for index in (first, second)]
@@ -192,10 +194,15 @@ def _common(first: Index, second: Index, row: int) -> tuple[int, int] | None:
 def _candidates(first: Index, second: Index, scores: list[Float32]) -> tuple[NDArray[np.int64], int]:
     """Rows [n, 2] of the documents in either top 100 that both indexes have, and how many they do not."""
     tops = [np.argsort(-one, kind="stable")[: min(DEPTH, int(np.isfinite(one).sum()))] for one in scores]
-    pairs = [_common(first, second, row) for row in tops[0].tolist()]
-    pairs += [None if (pair := _common(second, first, row)) is None else pair[::-1] for row in tops[1].tolist()]
-    kept = {pair for pair in pairs if pair is not None}
-    return np.array(sorted(kept), np.int64).reshape(-1, 2), sum(pair is None for pair in pairs)
+    kept: set[tuple[int, int]] = set()
+    lacking: set[str] = set()
+    for own, other, top in ((first, second, tops[0]), (second, first, tops[1])):
+        for row in top.tolist():
+            if (pair := _common(own, other, row)) is None:
+                lacking.add(own.document(row).id)
+            else:
+                kept.add(pair if own is first else pair[::-1])
+    return np.array(sorted(kept), np.int64).reshape(-1, 2), len(lacking)
 
 
 def _best(sides: list[_Ranking], k: int) -> list[int]:
