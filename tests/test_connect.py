@@ -116,6 +116,8 @@ def test_hits_that_cannot_be_explained_are_named() -> None:
     with pytest.raises(InputError, match="k must be a whole number"):
         connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64)).search(Q, 0, explainer=random_explainer())
     assert connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64)).search(Q, explainer=random_explainer()) == []
+    with pytest.raises(InputError, match="0 vectors for 1 documents"):
+        connect.Faiss(pytest.importorskip("faiss").IndexFlatIP(64), {"a": "b"}).search(Q, explainer=random_explainer())
     with pytest.raises(InputError, match="the query is empty"):
         explain_hits(random_explainer(), "  ", [StoreHit("a", None, VECTORS[0])])
 

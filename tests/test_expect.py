@@ -263,6 +263,10 @@ def test_what_a_file_of_queries_cannot_be_combined_with(index: Index, log: Path,
     refused(run(*search, "--queries", log, "--format", "trec", "--explain"), "no place for explanations")
     spaced = write(tmp_path / "spaced.jsonl", {"_id": "q 1", "text": "word1"})
     refused(run(*search, "--queries", spaced, "--format", "trec"), "id 'q 1' has a space")
+    later = write(tmp_path / "later.jsonl", {"_id": "q", "text": "word1"}, {"_id": "q 2", "text": "word2"})
+    done = run(*search, "--queries", later, "--format", "trec")
+    refused(done, "id 'q 2' has a space")
+    assert not done.stdout, "a run is printed whole or not at all"
     bad = write(tmp_path / "bad.jsonl", {"_id": "a", "text": 3}, {"_id": "b", "text": "word1"})
     refused(run(*search, "--queries", bad), "line 1")
     done = run(*search, "--queries", bad, "--skip-bad", "--format", "trec", "-k", 1)

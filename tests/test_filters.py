@@ -274,6 +274,7 @@ def test_times_are_compared_to_the_nanosecond(condition: str, wanted: list[int])
         (["src.depth>deep"], "compares numbers and dates"),
         (["src.depth<2025-01-01"], "values are numbers"),
         (["date>=2025"], "values are dates"),
+        (["src.depth<1e400"], "1e400 is too large; < compares numbers of 64 bits"),
         (["tags>2"], "values are text; > compares numbers and dates"),
         (["src.depth~1"], "~ searches lists and texts"),
         (["year"], "write FIELD=VALUE"),

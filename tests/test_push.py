@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from index_data import build_small
 
 from xetrieval.errors import InputError
 from xetrieval.evaluate.profile_test import profile_test
-from xetrieval.index import Index, open_index
+from xetrieval.index import Corpus, Index, open_index
 from xetrieval.index.ask.others import OtherQueries, harm_of, ndcg_of, top_rows
 from xetrieval.index.ask.push import Push, push
 from xetrieval.steer import Removal, SteeringProfile
@@ -188,6 +189,18 @@ def test_no_document_has_half_a_character_in_its_id(index: Index) -> None:
         with pytest.raises(InputError, match=r"no document 'velvet\\ud800'"):
             look_up()
     assert index.rows_of(half) == []
+
+
+def test_values_of_another_type_are_refused_in_words(index: Index) -> None:
+    profile: Any = SteeringProfile({3: 0.0}, SAE.digest)
+    for call in (
+        *(lambda one=one: index.nuisances(one) for one in (5, [["site"]], np.array(5))),
+        *(lambda one=one: Corpus(one) for one in (5, None)),
+        *(lambda one=one: profile.merged(one) for one in ({}, None)),
+        lambda: profile.check("x"),
+    ):
+        with pytest.raises(InputError):
+            call()
 
 
 def test_the_commands_print_and_save_proposals(folder: Path, index: Index, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
 
     from ..data.judgments import read_queries
     from ..explain.explanation import steered_note
-    from ..index.ask.answer import run_lines, search_answer
+    from ..index.ask.answer import check_run_id, run_lines, search_answer
     from ..index.ask.tables import hit_parts
     from ..index.search.ranking import search as search_index
     from ..index.search.unrelated import in_words
@@ -167,7 +167,9 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
     with readable([queries], skipped) as (kept,):
         read = read_queries(kept, None, skipped)
     report_skipped(skipped, None)
-    best, unanswered = [], []
+    for name in read.ids if hits.format is SearchFormat.trec else ():
+        check_run_id(name)  # before any work
+    best, unanswered, run = [], [], list[str]()
     with nullcontext(silent) if sys.stdout.isatty() else progress_bar() as progress:  # hits show the progress
         for place, (name, text) in enumerate(zip(read.ids, read.texts, strict=True), 1):
             found = search_index(index, text, hits.k, options, hits.filter)
@@ -175,7 +177,7 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
             unanswered += [name] if found.note else []
             if hits.format is SearchFormat.trec:
                 ranked = _of_documents(index, text, options, hits, found.hits)
-                write("".join(f"{line}\n" for line in run_lines(name, ranked, hits.k)))
+                run += run_lines(name, ranked, hits.k)  # printed whole or not at all: an id may not fit in a run
             elif hits.format is SearchFormat.json:
                 answer = search_answer(found, None, explain=hits.explain, top=hits.top)
                 print_json({"query_id": name, **answer.to_dict()})
@@ -188,6 +190,7 @@ def search_all(index: Index, queries: Path, options: SearchOptions, hits: HitOpt
                 print_messages([f"{name}: {note}" for note in notes])
                 print_parts(hit_parts(found.hits, hits.top, explain=hits.explain), None)
             progress("search", place, len(read.ids), "")
+    write("".join(f"{line}\n" for line in run))
     print_messages([read.note] if read.empty else [])
     middle = [f"the median best hit is {in_words(median(best))}"] if best else []
     few = ", ".join(unanswered[:5]) + (", ..." if len(unanswered) > 5 else "")

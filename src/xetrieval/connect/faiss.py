@@ -41,7 +41,14 @@ class Faiss(NumberedStore):
             codes.make_direct_map()
 
     def numbers(self) -> NDArray[np.int64]:
-        return np.arange(self.index.ntotal) if self.ids is None else np.sort(self.ids)
+        if self.ids is not None:
+            return np.sort(self.ids)
+        if self.index.ntotal < len(self.documents):  # removing vectors shifts the numbers of those behind them
+            raise InputError(
+                f"faiss: {self.index.ntotal:,} vectors for {len(self.documents):,} documents; give the documents of "
+                "these vectors, in the same order"
+            )
+        return np.arange(self.index.ntotal)
 
     def vectors(self, numbers: NDArray[np.int64]) -> Float32:
         if self.ids is not None:  # the map itself cannot return vectors
@@ -57,7 +64,10 @@ class Faiss(NumberedStore):
     @classmethod
     def read(cls, file: str) -> object:
         faiss = require("faiss", "faiss")
-        return faiss.read_index(file, faiss.IO_FLAG_MMAP)
+        try:
+            return faiss.read_index(file, faiss.IO_FLAG_MMAP)
+        except RuntimeError as error:  # its message is a place in FAISS's own source
+            raise InputError("not a FAISS index, or a damaged one") from error
 
 
 STORE = Faiss

@@ -117,6 +117,8 @@ class SteeringProfile:
         Raises:
             MismatchError: it was made for a different autoencoder. InputError: `sae` lacks one of its features.
         """
+        if not isinstance(sae, SparseAutoencoder):
+            raise InputError(f"a profile is checked against a SparseAutoencoder, not a {type(sae).__name__}")
         if self.sae_digest != sae.digest:
             raise MismatchError(
                 f"the steering profile belongs to the autoencoder {self.sae_digest}, not to {sae.digest}"
@@ -158,6 +160,8 @@ class SteeringProfile:
             MismatchError: they belong to different autoencoders. InputError: their kinds, their scopes or two of their
                 factors differ.
         """
+        if not isinstance(other, SteeringProfile):
+            raise InputError(f"give a SteeringProfile to merge, not a {type(other).__name__}")
         if self.sae_digest != other.sae_digest:
             raise MismatchError(
                 f"the profiles belong to different autoencoders, {self.sae_digest} and {other.sae_digest}"

@@ -46,8 +46,13 @@ def run_lines(query_id: str, hits: Sequence[Hit], k: int | None = None) -> Itera
         documents.setdefault(hit.parent or hit.doc_id, hit.score)
     for rank, (name, score) in enumerate(list(documents.items())[:k], 1):
         for one in (query_id, name):
-            if one.split() != [one]:
-                raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
-            if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one):
-                raise InputError(f"id {clip(ascii(one), 60)} has a control character, which no TREC run can have")
+            check_run_id(one)
         yield f"{query_id} Q0 {name} {rank} {score:.9g} xetrieval"
+
+
+def check_run_id(one: str) -> None:
+    """Refuse an id of a query or document that does not fit in a TREC run."""
+    if one.split() != [one]:
+        raise InputError(f"id {one[:60]!r} has a space, which separates the columns of a TREC run")
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one):
+        raise InputError(f"id {clip(ascii(one), 60)} has a control character, which no TREC run can have")

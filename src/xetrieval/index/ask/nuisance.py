@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float64
+from ...encoders import as_texts
 from ...errors import InputError
 from ...features import LabelledFeature
 from ...records import Record
@@ -161,6 +162,7 @@ def _compares(has: NDArray[np.bool_]) -> bool:
 def _named(index: Index, fields: Sequence[str] | None) -> list[str] | None:
     if isinstance(fields, str):
         raise InputError("fields: give a list of metadata fields, not one text")
+    fields = None if fields is None else as_texts(fields, "field")
     for name in fields or ():
         if name not in index.kinds:
             known = ", ".join(index.fields[:20]) or "none"

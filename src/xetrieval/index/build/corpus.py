@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b, sha256
 from itertools import chain, islice
@@ -68,6 +68,8 @@ class Corpus(Brief):
     def __post_init__(self) -> None:
         if isinstance(self.sources, str | Path):
             raise InputError(f"corpus: sources is one {type(self.sources).__name__}, not a tuple; write (source,)")
+        if not isinstance(self.sources, Iterable):
+            raise InputError(f"corpus: sources is a {type(self.sources).__name__}, not a tuple of files and folders")
         object.__setattr__(self, "sources", tuple(map(path_of, self.sources)))
         object.__setattr__(self, "vectors", None if self.vectors is None else path_of(self.vectors))
         given = {"sources": self.sources, "vectors": self.vectors, "store": self.store is not None}

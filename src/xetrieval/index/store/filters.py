@@ -216,6 +216,10 @@ def _checked(one: Condition) -> Condition:
     if one.operator == "~" and operand.text == "":
         raise InputError(f"filter {str(one)!r}: ~ needs some text to look for")
     if one.operator in ORDER and operand.number is None and operand.when is None:
+        if re.fullmatch(r"[-+]?[0-9]+\.?[0-9]*[eE][+]?[0-9]+", operand.text or "", re.ASCII):
+            raise InputError(
+                f"filter {str(one)!r}: {operand.shown} is too large; {one.operator} compares numbers of 64 bits"
+            )
         raise InputError(
             f"filter {str(one)!r}: {one.operator} compares numbers and dates, and {operand.shown} is neither; "
             "e.g. 'year>=2020', 'date<2025-01-31'"
