@@ -175,6 +175,7 @@ def test_an_emptied_index_has_no_rankings_to_compare(tmp_path: Path) -> None:
     assert open_index(folder).push_down("word1", "d2").proposals == ()
     accepted(run("index", "delete", folder, "d2"))
     refused(run(*test), "no documents: there is no ranking to compare")
+    assert "per document" not in accepted(run("index", "info", folder)).stdout
 
 
 def test_no_document_has_half_a_character_in_its_id(index: Index) -> None:

@@ -226,6 +226,7 @@ def info(index: Folder) -> None:
     manifest, changed = opened.manifest, _added_later(opened)
     table = Table(box=None, show_header=False, pad_edge=False)
     size, removed = folder_bytes(index), manifest.deleted.rows
+    each = f", {size / manifest.rows:,.0f} bytes per document" if manifest.alive else ""
     rows = [
         ("documents", f"{manifest.alive:,}" + (f" ({removed:,} deleted)" if removed else "")),
         ("explainer", f"{manifest.explainer.name}, {manifest.features:,} features, views {', '.join(manifest.views)}"),
@@ -236,7 +237,7 @@ def info(index: Folder) -> None:
         ("text not read", not_read(opened.read_totals())),
         ("words", _words(manifest)),
         ("fields to filter by", ", ".join(opened.fields) or "none"),
-        ("size", f"{size / 2**20:,.1f} MiB, {size / max(1, manifest.rows):,.0f} bytes per document"),
+        ("size", f"{size / 2**20:,.1f} MiB{each}"),
         *(
             (
                 "made from",
