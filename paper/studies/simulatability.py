@@ -48,7 +48,7 @@ KEPT: Final = Path(__file__).parent / "simulated"
 OUTPUT: Final = RESULTS / "simulatability.json"
 READERS: Final = "readers"
 ENCODER: Final = "mpnet"
-QUESTIONS: Final = 50  # of each part, for the encoder
+QUESTIONS: Final = 40  # of each part, for the encoder
 FOR_READERS: Final = 40  # of each part and arm, from all sets
 ARMS: Final = ("true", "shuffled", "nothing")
 
