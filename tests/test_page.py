@@ -173,7 +173,8 @@ def test_every_panel_asks_with_the_same_factors(page: Any, address: str) -> None
     page.locator(".hits > li").nth(2).get_by_role("button", name="compare").click()
     page.wait_for_selector(".compare tfoot .number")
     compared = [float(text) for text in page.locator(".compare tfoot .number").all_inner_texts()]
-    assert compared == pytest.approx([score, float(page.locator(".hits > li").nth(2).locator(".score").first.inner_text())], abs=1e-4)
+    other = float(page.locator(".hits > li").nth(2).locator(".score").first.inner_text())
+    assert compared == pytest.approx([score, other], abs=1e-4)
     page.locator(".whynot summary").click()
     page.fill("#wanted", shown.locator("code").inner_text())
     page.get_by_role("button", name="why not?").click()
