@@ -270,6 +270,17 @@ def test_tables_and_lines_are_refused_for_the_true_reason(tmp_path: Path, name: 
         read_corpora([tmp_path / name])
 
 
+def test_columns_of_judgments_are_separated_by_ascii_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "qrels.txt"
+    path.write_bytes("q\u00a01 0 doc\u20031 2\nq\u00a01  0 \u00a0d\x852 1 \t\r\n".encode())
+    assert read_judgments(path) == {"q\u00a01": {"doc\u20031": 2, "\u00a0d\x852": 1}}
+    path.write_bytes("q1\tdoc\u00a01\t2\nq1\t d2\u00a0 \t 1 \r\n".encode())
+    assert read_judgments(path) == {"q1": {"doc\u00a01": 2, "d2\u00a0": 1}}
+    path.write_bytes("q1\u00a00\u00a0d1\u00a01\n".encode())
+    with pytest.raises(InputError, match="found 1"):
+        read_judgments(path)
+
+
 def test_columns_of_judgments_that_are_no_judgments_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "q.tsv"
     for content, words in (

@@ -306,6 +306,9 @@ def test_the_command_takes_numbers_labels_and_a_profile(copy: Path) -> None:
     for given in cases:
         refused(run("index", "remove-features", index, *given, "--output", copy / "bad"))
         assert not (copy / "bad").exists()
+    for twice in (("36", "36"), ("55", "label 55")):
+        done = run("index", "remove-features", index, *twice, "--output", copy / "bad")
+        refused(done, f"feature {twice[0]} is named twice; name it once")
     refused(run("index", "remove-features", copy / "nowhere", "36", "--output", copy / "bad"))
 
 

@@ -204,6 +204,8 @@ def test_a_key_survives_its_file_and_is_never_overwritten(tmp_path: Path) -> Non
     text = (tmp_path / "key.jsonl").read_text()
     for old, new, message in (
         ('"right": "B"', '"right": "C"', "line 2: not a question"),
+        ('"right": "B"', '"right": "Q"', "field 'right': is 'Q', not A or B"),
+        ('"states": "A"', '"states": "Q"', "field 'states': is 'Q', not A or B or empty"),
         ('"gap": 0.1, ', "", "line 1: not a question.*'gap' is missing"),
         ("x-2", "x-1", "line 2: duplicate item 'x-1'"),
     ):

@@ -19,14 +19,13 @@ from xetrieval.configs import ChunkConfig, FitConfig, SweepConfig, WeightsConfig
 from xetrieval.data import Skipped, read_corpora
 from xetrieval.data.front_matter import split_front_matter
 from xetrieval.data.judgments import read_judgments
-from xetrieval.encoders import CachedEncoder, HashingEncoder, open_encoder
+from xetrieval.encoders import CachedEncoder, HashingEncoder, open_encoder, probe_facts
 from xetrieval.encoders.endpoint import EndpointEncoder
 from xetrieval.encoders.function import FunctionEncoder
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.explain.pairs import PairNames
 from xetrieval.features import LabelledFeature
 from xetrieval.fitting.metrics import card_metrics
-from xetrieval.fitting.pipeline import _probe
 from xetrieval.index import BuildConfig, Corpus, build_index, open_index
 from xetrieval.index.ask.answer import search_answer
 from xetrieval.index.search.ranking import Found, prepare
@@ -203,7 +202,7 @@ def test_a_changed_function_under_the_same_name_is_refused_without_the_cache_of_
     fitted = replace(
         random_explainer(),
         encoder_identity=named(1).identity,
-        provenance=_probe(named(1)),
+        provenance=probe_facts(named(1)),
     )
     assert fitted.with_encoder(named(1)).encoder.identity == named(1).identity
     with pytest.raises(MismatchError, match="gives different vectors from when explainer toy was fitted"):
@@ -237,7 +236,7 @@ def test_an_empty_value_of_a_filter_is_shown(tmp_path: Path) -> None:
 def test_a_lost_feature_is_not_steered() -> None:
     sae = random_sae()
     sae = replace(sae, encoder_weight=np.where(np.arange(128)[:, None] == 3, np.float32(0), sae.encoder_weight))
-    with pytest.raises(InputError, match="feature 3 was lost"):
+    with pytest.raises(InputError, match="feature 3 was removed, or lost when"):
         SteeringProfile({}, sae.digest).with_factors(["3=0"], [LabelledFeature(i, None) for i in range(9)]).check(sae)
 
 
@@ -331,6 +330,10 @@ def test_a_function_returns_one_vector_for_each_text() -> None:
     encoder = open_encoder(lambda texts: np.ones((len(texts), 3 + len(texts))), name="a", version="1")
     with pytest.raises(MismatchError, match=r"\[2, 5\] for 2 texts, expected \[2, 4\]"):
         encoder.encode_query(["a", "b"])
+    with pytest.raises(MismatchError, match=r"function returned .*\[4, 1\] for 1 texts, expected \[1, m\]: a row each"):
+        open_encoder(lambda texts: np.eye(4)[:, : len(texts)])  # transposed
+    with pytest.raises(InputError, match="function returned one number for each text; give vectors of two or more"):
+        open_encoder(lambda texts: np.ones((len(texts), 1)))
 
 
 def test_the_id_of_a_document_that_was_cut_names_its_chunks(tmp_path: Path) -> None:

@@ -93,6 +93,41 @@ def test_parts_add_up_to_the_score_in_units_of_each_ranking(pair: tuple[Index, I
     assert found.document.scores[0] == pytest.approx(hit.score, abs=1e-6)
 
 
+def shares_by_lstsq(index: Index, q: np.ndarray, row: int) -> np.ndarray:
+    """The share of each feature [F] in the score of one document, without the project's own attribution."""
+    sae, rows = index.explainer.sae, np.array([row])
+    active = [codes.dense(sae.features)[0] > 0 for codes in (sae.encode(q[None]), index.codes(rows, "original"))]
+    both = np.flatnonzero(active[0] & active[1])
+    W = sae.directions[both].astype(np.float64)
+    shares = np.zeros(sae.features)
+    beta = np.linalg.lstsq(W.T, (index.vectors(rows)[0] - sae.decoder_bias).astype(np.float64), rcond=None)[0]
+    shares[both] = beta * (W @ q)
+    return shares
+
+
+def test_the_units_are_those_of_both_top_100s_whatever_document_is_named(pair: tuple[Index, Index]) -> None:
+    q = [index.query_vector(QUERY)[0] for index in pair]
+    scores = [all_scores(index, v).astype(np.float64) for index, v in zip(pair, q, strict=True)]
+    union = sorted({row for one in scores for row in np.argsort(-one, kind="stable")[:100].tolist()})
+    outside = next(row for row in np.argsort(scores[0]).tolist() if row not in union)
+    bridge, plain = bridge_between(*pair), compare_encoders(*pair, QUERY)
+    assert plain.candidates == len(union)
+    for row in (outside, union[0]):
+        found = compare_encoders(*pair, QUERY, f"d{row}", bridge=bridge)
+        assert (found.candidates, found.hits) == (plain.candidates, plain.hits)
+        assert found.document is not None
+        for side in (0, 1):
+            of_union = scores[side][union]
+            own = (scores[side][row] - of_union.mean()) / of_union.std()
+            assert found.document.standardised[side] == pytest.approx(own, abs=1e-6)
+            assert sum(term.parts[side] for term in found.terms) + found.remainder[side] == pytest.approx(own, abs=1e-4)
+        shares = np.stack([shares_by_lstsq(pair[0], q[0], other) for other in [row, *union]])
+        parts = (shares[0] - shares[1:].mean(axis=0)) / scores[0][union].std()
+        assert np.abs(parts).max() > 0.1
+        by_id = {term.feature_id: term.parts[0] for term in found.terms}
+        assert [by_id.get(j, 0.0) for j in range(len(parts))] == pytest.approx(parts, abs=1e-4)
+
+
 def test_an_encoder_and_its_rotation_rank_for_the_same_reasons(pair: tuple[Index, Index]) -> None:
     found = compare_encoders(*pair, QUERY, "d7", bridge=bridge_between(*pair))
     assert found.document is not None

@@ -155,7 +155,7 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         some = _reader_of(inner[0])
         return lambda value: None if value is None else some(value)
     if origin is Literal:
-        return lambda value: inner[inner.index(value)]
+        return lambda value: _choice(value, inner)
     if kind is float:
         return lambda value: float(value) if type(value) is int else _checked(value, float)
     if origin is dict:
@@ -181,6 +181,12 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         return kind(**made)
 
     return read
+
+
+def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    if value not in choices:
+        raise ValueError(f"is {str(value)[:40]!r}, not {' or '.join(str(one) or 'empty' for one in choices)}")
+    return choices[choices.index(value)]
 
 
 def _checked(value: Any, kind: type) -> Any:

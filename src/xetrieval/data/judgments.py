@@ -20,6 +20,8 @@ HEADER: Final = re.compile(r"[^\W\d_][\w -]*")  # name of a column
 QUERY_NAME: Final = re.compile(r"quer|question|topic|^q_?(?:id)?$", re.IGNORECASE)
 DOCUMENT_NAME: Final = re.compile(r"doc|corpus|passage|answer|^p_?id$", re.IGNORECASE)
 NUMBER_WORDS: Final = frozenset({"nan", "inf", "infinity", "none", "null", "na"})
+BLANK: Final = " \t\r\n\v\f"  # between columns; an id may contain other spaces, such as U+00A0
+BLANKS: Final = re.compile(f"[{BLANK}]+")
 ITERATION: Final = re.compile(r"[Qq]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 QUERY_IDS: Final = ("_id", "id", "query_id", "qid")  # the id is the first of these fields that a line has
 
@@ -180,7 +182,8 @@ class _JudgmentReader:
         text = line.text
         if text.lstrip().startswith("#"):
             return None
-        values = [value.strip() for value in text.split("\t")] if "\t" in text.strip() else text.split()
+        inner = text.strip(BLANK)
+        values = [value.strip(BLANK) for value in text.split("\t")] if "\t" in inner else BLANKS.split(inner)
         if "\t" in text and len(values) > 1 and not values[-1]:
             reason = "the line ends with a tab, so its last column, the grade, is empty"
             raise BadLine(line.path, line.number, reason, text.encode())

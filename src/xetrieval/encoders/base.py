@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32, as_vectors, l2norm
+from ..arrays import Float32, as_floats, as_vectors, l2norm
 from ..errors import InputError, MismatchError
 from ..identity import EncoderIdentity, Role
 from .texts import as_texts
@@ -127,14 +127,29 @@ def read_texts(encoder: Encoder, texts: Sequence[str], role: Role) -> Encoded:
     first = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     distinct = list(first)
     encode = encoder.encode_query if role == "query" else encoder.encode_document
-    vectors = as_vectors(encode(distinct), name=f"vectors from {encoder.identity.name}")
-    if vectors.shape != (len(distinct), encoder.identity.dimension):
-        raise MismatchError(
-            f"{encoder.identity.name} returned {list(vectors.shape)} for {len(distinct)} texts, "
-            f"expected [{len(distinct)}, {encoder.identity.dimension}]"
-        )
+    vectors = as_returned(encode(distinct), len(distinct), encoder.identity.dimension, encoder.identity.name)
     counts = not_counted(len(distinct))
     if isinstance(encoder, CountsTokens):
         counts = encoder.token_counts(distinct, role)
     place = [first[text] for text in texts]
     return Encoded(l2norm(vectors)[place], counts.of(place))
+
+
+def as_returned(x: object, texts: int, dimension: int | None, who: str) -> Float32:
+    """What an encoder returned for some texts, as vectors [texts, m]. The shape is checked before the numbers.
+
+    Args:
+        dimension: m, if it is known.
+        who: returned it, for messages.
+    Raises:
+        InputError: not a matrix of usable vectors. MismatchError: the wrong number or dimension of vectors.
+    """
+    array = as_floats(x, f"vectors from {who}")
+    shape = [1, *array.shape] if array.ndim == 1 and array.size else list(array.shape)
+    expected = [texts, shape[-1] if dimension is None else dimension]
+    if len(shape) == 2 and shape != expected:
+        wanted = f"[{texts}, {expected[1] if expected[1] > 1 else 'm'}]"
+        raise MismatchError(f"{who} returned vectors of shape {shape} for {texts} texts, expected {wanted}: a row each")
+    if shape[-1:] == [1]:
+        raise InputError(f"{who} returned one number for each text; give vectors of two or more numbers")
+    return as_vectors(array, name=f"vectors from {who}")

@@ -8,11 +8,11 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Float32, as_vectors
-from ..errors import InputError, MismatchError
+from ..arrays import Float32
+from ..errors import InputError
 from ..files import is_whole
 from ..identity import FUNCTION, UNNAMED, EncoderIdentity, Role
-from .base import BaseEncoder
+from .base import BaseEncoder, as_returned
 
 TextFunction = Callable[[Sequence[str]], ArrayLike]
 NOT_KEPT = (
@@ -49,17 +49,12 @@ class FunctionEncoder(BaseEncoder):
         self._document, self._query = document, query or document
         self.probe = self.encode_document(["dimension probe"])[0]
         if not (dimension := len(self.probe)):
-            raise InputError("the function returned empty vectors, of shape [1, 0]; give [n, m] with m >= 1")
+            raise InputError("the function returned empty vectors, of shape [1, 0]; give [n, m] with m >= 2")
         self.probe = self.probe / max(float(np.linalg.norm(self.probe)), 1e-30)
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")
 
     def _encode(self, texts: list[str], role: Role) -> Float32:
-        vectors = as_vectors(
-            (self._query if role == "query" else self._document)(texts), name="vectors of the function"
-        )
-        expected = [len(texts), self.identity.dimension if hasattr(self, "identity") else vectors.shape[1]]
-        if list(vectors.shape) != expected:
-            what = f"{list(vectors.shape)} for {len(texts)} texts, expected {expected}"
-            raise MismatchError(f"the function returned vectors of shape {what}")
-        return vectors
+        returned = (self._query if role == "query" else self._document)(texts)
+        dimension = self.identity.dimension if hasattr(self, "identity") else None
+        return as_returned(returned, len(texts), dimension, "the function")

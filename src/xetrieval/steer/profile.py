@@ -148,9 +148,12 @@ class SteeringProfile:
             if not (sign and NUMBER.fullmatch(value)):
                 raise InputError(f"{clip(text, 80)!r}: give FEATURE=FACTOR, e.g. 614=0.5")
             feature = _named_feature(repr(clip(text, 80)), key, features)
+            factor = _factor(text, key, float(value))
+            if put.get(feature) == factor:
+                raise InputError(f"feature {feature} is named twice; name it once")
             if feature in put:
                 raise InputError(f"{clip(text, 80)!r}: feature {feature} has two factors; give one")
-            put[feature] = _factor(text, key, float(value))
+            put[feature] = factor
         return replace(self, factors={**self.factors, **put})
 
     def merged(self, other: SteeringProfile) -> SteeringProfile:

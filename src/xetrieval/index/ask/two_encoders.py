@@ -5,12 +5,14 @@ either encoder has in its top 100,
 
     (s(q,d) - mean s) / spread s  =  sum_j (share_j(q,d) - mean share_j) / spread s  +  the same of the remainder
 
-The bias is the same for all documents and cancels. Both scores are split over the features of the first encoder's
-dictionary, which `fitting.bridge` carries to the second. Shares are those of the documents' own vectors, without views.
+The bias is the same for all documents and cancels. A document outside U is put in the same units. Both scores are split
+over the features of the first encoder's dictionary, which `fitting.bridge` carries to the second. Shares are those of
+the documents' own vectors, without views.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -109,11 +111,9 @@ class _Ranking:
         own: Float64 = self.scores[self.rows].astype(np.float64)
         return own
 
-    @property
-    def units(self) -> Float64:
-        """Standardised scores of the candidates."""
-        units: Float64 = (self.own - self.own.mean()) / _spread(self.own)
-        return units
+    def standardised(self, row: int) -> float:
+        """The score of any document in units of this ranking."""
+        return float((np.float64(self.scores[row]) - self.own.mean()) / _spread(self.own))
 
 
 def compare_encoders(
@@ -141,7 +141,6 @@ def compare_encoders(
         wanted = _common(first, second, first.row_of(doc_id))
         if wanted is None:
             raise InputError(f"{clip(doc_id, 80)!r} is not in both indexes with the same text")
-        rows = np.unique(np.vstack([rows, wanted]), axis=0) if len(rows) else np.array([wanted])
     if len(rows) < FEWEST_RANKED:
         raise InputError(
             f"{len(rows)} of the top documents are in both indexes with the same text; a comparison needs "
@@ -157,13 +156,11 @@ def compare_encoders(
         (len(first), len(second)),
         len(rows),
         left_out,
-        tuple(_placed(sides, place) for place in _best(sides, k)),
+        tuple(_placed(sides, rows[place].tolist()) for place in _best(sides, k)),
     )
     if wanted is None:
         return found
-    return _split(
-        found, sides, int(np.flatnonzero(rows[:, 0] == wanted[0])[0]), bridge or bridge_between(first, second)
-    )
+    return _split(found, sides, wanted, bridge or bridge_between(first, second))
 
 
 def bridge_between(first: Index, second: Index, seed: int = 0) -> Bridge:
@@ -212,32 +209,33 @@ def _best(sides: list[_Ranking], k: int) -> list[int]:
     return [int(place) for place in np.lexsort((ranks.max(axis=0), best)) if best[place] <= k]
 
 
-def _placed(sides: list[_Ranking], place: int) -> Placed:
-    document = sides[0].index.document(int(sides[0].rows[place]))
+def _placed(sides: list[_Ranking], rows: Sequence[int]) -> Placed:
+    """A document, by its rows in both indexes."""
+    document = sides[0].index.document(rows[0])
     ranks, scores, units = zip(
         *(
-            (rank_in(side.scores, int(side.rows[place])), float(side.own[place]), float(side.units[place]))
-            for side in sides
+            (rank_in(side.scores, row), float(side.scores[row]), side.standardised(row))
+            for side, row in zip(sides, rows, strict=True)
         ),
         strict=True,
     )
     return Placed(document.id, document.title, tuple(ranks), tuple(scores), tuple(units))
 
 
-def _split(found: TwoEncoders, sides: list[_Ranking], place: int, bridge: Bridge) -> TwoEncoders:
-    """The two standardised scores of a document, over the features of the first encoder."""
+def _split(found: TwoEncoders, sides: list[_Ranking], wanted: tuple[int, int], bridge: Bridge) -> TwoEncoders:
+    """The two standardised scores of a document (its rows), over the features of the first encoder."""
     first, second = sides
     explainer = first.index.explainer
-    z = [side.index.vectors(side.rows) for side in sides]
-    codes = first.index.codes(first.rows, first.index.manifest.views[0])
-    one = _parts(explainer.sae, first, z[0], codes, place)
-    two = _parts(bridge.sae, second, z[1], bridge.sae.encode(z[1]), place)
+    rows = [np.append(side.rows, row) for side, row in zip(sides, wanted, strict=True)]
+    z = [side.index.vectors(own) for side, own in zip(sides, rows, strict=True)]
+    one = _parts(explainer.sae, first.q, z[0], first.index.codes(rows[0], first.index.manifest.views[0]))
+    two = _parts(bridge.sae, second.q, z[1], bridge.sae.encode(z[1]))
     parts = np.stack([one[0], two[0]])
     order = np.argsort(-np.abs(parts[0] - parts[1]), kind="stable")
     terms = tuple(_term(explainer.features[j], parts[:, j], bridge) for j in order.tolist() if parts[:, j].any())
     return replace(
         found,
-        document=_placed(sides, place),
+        document=_placed(sides, wanted),
         terms=terms,
         remainder=(one[1], two[1]),
         carried=int(bridge.carried.sum()),
@@ -252,18 +250,19 @@ def _term(feature: Feature, parts: Float64, bridge: Bridge) -> PartOfBoth:
     return PartOfBoth(j, feature.label, (float(parts[0]), float(parts[1])), value, bool(bridge.carried[j]))
 
 
-def _parts(sae: SparseAutoencoder, side: _Ranking, z: Float32, codes: SparseCodes, place: int) -> tuple[Float64, float]:
-    """Each feature's part [F] of one candidate's standardised score, and the remainder's."""
-    q = np.repeat(side.q[None], len(z), axis=0)
-    query = sae.encode(side.q[None]).rows(np.zeros(len(z), np.int64))
-    shared, split = attribute_shared(sae, q, z, query, [codes])
-    pair = np.repeat(np.arange(len(z)), shared.sizes)
-    total = np.bincount(shared.features, weights=split.shares, minlength=sae.features)
-    own = np.zeros(sae.features)
-    at = pair == place
-    own[shared.features[at]] = split.shares[at]
-    spread = _spread(split.score)
-    return (own - total / len(z)) / spread, float((split.remainder[place] - split.remainder.mean()) / spread)
+def _parts(sae: SparseAutoencoder, q: Float32, z: Float32, codes: SparseCodes) -> tuple[Float64, float]:
+    """Each feature's part [F] of the standardised score of the last row of `z`, and the remainder's.
+
+    The rows before it are the candidates.
+    """
+    query = sae.encode(q[None]).rows(np.zeros(len(z), np.int64))
+    shared, split = attribute_shared(sae, np.repeat(q[None], len(z), axis=0), z, query, [codes])
+    count, own = len(z) - 1, shared.starts[-2]  # the first share of the last row
+    total = np.bincount(shared.features[:own], weights=split.shares[:own], minlength=sae.features)
+    parts = -total / count
+    parts[shared.features[own:]] += split.shares[own:]
+    spread = _spread(split.score[:count])
+    return parts / spread, float((split.remainder[count] - split.remainder[:count].mean()) / spread)
 
 
 def _spread(scores: Float64) -> float:
