@@ -150,6 +150,4 @@ def as_returned(x: object, texts: int, dimension: int | None, who: str) -> Float
     if len(shape) == 2 and shape != expected:
         wanted = f"[{texts}, {expected[1] if expected[1] > 1 else 'm'}]"
         raise MismatchError(f"{who} returned vectors of shape {shape} for {texts} texts, expected {wanted}: a row each")
-    if shape[-1:] == [1]:
-        raise InputError(f"{who} returned one number for each text; give vectors of two or more numbers")
     return as_vectors(array, name=f"vectors from {who}")

@@ -50,6 +50,8 @@ class FunctionEncoder(BaseEncoder):
         self.probe = self.encode_document(["dimension probe"])[0]
         if not (dimension := len(self.probe)):
             raise InputError("the function returned empty vectors, of shape [1, 0]; give [n, m] with m >= 2")
+        if dimension == 1:
+            raise InputError("the function returned one number for each text; give vectors of two or more numbers")
         self.probe = self.probe / max(float(np.linalg.norm(self.probe)), 1e-30)
         known_as = f"{FUNCTION}{name}" if name else f"{UNNAMED}{uuid4().hex}"
         self.identity = EncoderIdentity(name=known_as, dimension=dimension, version=version or "")

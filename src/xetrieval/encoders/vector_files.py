@@ -71,8 +71,6 @@ def read_vectors(path: Path, column: str | None = None) -> VectorFile:
     if isinstance(matrix, BrainFloats | np.memmap):
         matrix = np.array(matrix)  # a copy, so that later changes of the file do not matter
     vectors = as_vectors(matrix, name=str(path))
-    if vectors.shape[1] == 1:
-        raise InputError(f"{path}: one number in each row; a vector has two or more")
     return VectorFile(vectors, vector_ids(path, len(vectors)))
 
 
