@@ -30,7 +30,8 @@ from xetrieval.sae.formats import FORMATS
 pytestmark = pytest.mark.slow
 
 
-SMALL = ("--features", 48, "--l0", 4, "--epochs", 2, "--batch-size", 64)
+DEFAULTS = {"--features": 48, "--l0": 4, "--epochs": 2, "--batch-size": 64}
+SMALL = tuple(part for pair in DEFAULTS.items() for part in pair)
 
 
 @pytest.fixture
@@ -154,7 +155,9 @@ def test_convert_and_refuse_what_would_be_lost(tmp_path: Path, vectors: Path) ->
 def test_settings_that_make_no_sense_are_one_line(
     tmp_path: Path, vectors: Path, arguments: tuple[object, ...], words: str
 ) -> None:
-    refused(run("sae", "train", vectors, *SMALL, *arguments, "--output", tmp_path / "s"), words)
+    name, value = arguments
+    small = (part for pair in {**DEFAULTS, name: value}.items() for part in pair)
+    refused(run("sae", "train", vectors, *small, "--output", tmp_path / "s"), words)
     assert not (tmp_path / "s").exists()
 
 
@@ -200,7 +203,8 @@ def test_a_second_training_into_one_folder_is_refused(tmp_path: Path, vectors: P
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_a_full_disk_loses_nothing(tmp_path: Path, vectors: Path) -> None:
     base = [sys.executable, "-m", "xetrieval", "sae", "train", str(vectors), *map(str, SMALL)]
-    long = [*base, "--epochs", "60", "--output", str(tmp_path / "s")]
+    long = [*base, "--output", str(tmp_path / "s")]
+    long[long.index("--epochs") + 1] = "60"
     slow = (
         "import xetrieval.sae.train.loop as loop\nloop.SAVE_EVERY = loop.SAVE_FACTOR = 0.0\n"
         "from xetrieval.cli import main\nmain()"

@@ -339,10 +339,18 @@ def test_every_pair_of_fields_over_http(home: Home, client: Any) -> None:
     call = over_http(client, "contrast", {"query": QUERY}, contrast)
     texts, ids = {"first", "second"}, {"doc_id", "over"}
     try_all("contrast", set(contrast) - {"second", "over"} | texts | ids, {}, call, frozenset(), texts | ids)
-    why_asked = asked | {"over": "best2", "k": 1, "counterfactual": True, "evidence": True, "top": 1}
+    why_asked = asked | {
+        "factors": factors,
+        "kind": "project",
+        "over": "best2",
+        "k": 1,
+        "counterfactual": True,
+        "evidence": True,
+        "top": 1,
+    }
     assert set(why_asked) == set(s.WhyRequest.model_fields) - {"index", "doc_id"}
     call = over_http(client, "why", {"doc_id": "best1", "counterfactual": False}, why_asked)
-    try_all("why", set(why_asked), {}, call, frozenset(), {"query", "vector"})
+    try_all("why", set(why_asked), IN_HTTP, call, frozenset(), {"query", "vector"})
 
 
 # ------------------------------------------------------------------ Python

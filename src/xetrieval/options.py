@@ -70,6 +70,7 @@ SEARCH: Final = (
 )
 WHY: Final = (
     *RANKING,
+    Needs("kind", "steer", WHAT_FACTORS_DO),
     Apart("vector", "evidence", "evidence needs the query's text"),
     *(OfMode(option, "comparison", OWN_RANKING) for option in ("over", "counterfactual", "k")),
     *(Apart(how, what, OWN_RANKING) for how in ("steer", "views") for what in ("over", "counterfactual", "k")),

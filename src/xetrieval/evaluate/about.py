@@ -46,7 +46,7 @@ def _examples(index: Index, rows: list[int]) -> tuple[str, ...]:
     """Different titles of readable length; without titles, first sentences of texts."""
     documents = [index.document(row) for row in rows]
     titles = [" ".join(one.title.split()) for one in documents if one.title != one.id]
-    texts = [FIRST_SENTENCE.split(one.text.strip(), 1)[0] for one in documents]
+    texts = [FIRST_SENTENCE.split(one.text.removeprefix(one.title).strip(), 1)[0] for one in documents]
     for candidates in (titles, texts):
         some = dict.fromkeys(text for text in candidates if SHORTEST <= len(text) <= LONGEST)
         if some:

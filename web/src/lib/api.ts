@@ -300,7 +300,9 @@ export interface paths {
         post?: never;
         /**
          * Discard
-         * @description Delete a saved profile; answers with those that remain.
+         * @description Delete a saved profile, of earlier versions of the dictionary too; answers with those that remain.
+         *
+         *     The profiles of other indexes stay.
          */
         delete: operations["discard_v1_steering_profiles__name__delete"];
         options?: never;
