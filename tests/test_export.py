@@ -278,3 +278,14 @@ def test_chunks_keep_their_ids_and_name_their_document(tmp_path: Path) -> None:
     assert next(iter(rows)) == "long#1"
     assert {row["metadata"]["parent"] for row in rows.values()} == {"long"}
     assert all(row["title"] == "T" and not row["text"].startswith("T") for row in rows.values())
+
+
+def test_a_field_named_parent_does_not_hide_the_document_of_a_chunk(tmp_path: Path) -> None:
+    from xetrieval.configs import ChunkConfig
+
+    line = {"_id": "long", "title": "T", "text": "one two three. " * 60, "metadata": {"parent": "mine"}}
+    (tmp_path / "c.jsonl").write_text(json.dumps(line) + "\n")
+    build_index(Corpus((tmp_path / "c.jsonl",), ChunkConfig(tokens=40)), random_explainer(), tmp_path / "index")
+    with pytest.raises(InputError, match="its metadata has a field 'parent'"):
+        write_index(open_index(tmp_path / "index"), f"elasticsearch://{tmp_path}/out#docs")
+    assert not (tmp_path / "out").exists()

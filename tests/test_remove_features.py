@@ -158,6 +158,8 @@ def test_features_learned_again_keep_the_removal(tmp_path: Path, monkeypatch: py
     after = open_index(tmp_path / "new")
     assert after.manifest.explainer.removed == before.manifest.explainer.removed
     assert {one.feature_id for one in after.explainer.removed} == set(gone)
+    assert after.explainer.removed == before.explainer.removed, "with the labels that they had"
+    assert any(one.label for one in before.explainer.removed)
     assert after.explainer.sae.digest != before.explainer.sae.digest
     assert after.explainer.sae.retired[gone].all()
     np.testing.assert_array_equal(all_vectors(after), all_vectors(before))

@@ -60,6 +60,8 @@ def pages(index: Index) -> Iterator[list[Named]]:
 def _record(index: Index, row: int, vector: Any) -> Record:
     stored = index.document(row)
     text = stored.text.removeprefix(stored.title).strip() if stored.title else stored.text
+    if stored.parent and "parent" in stored.metadata:
+        raise _named_twice(stored.id, "parent")
     metadata = {**({"parent": stored.parent} if stored.parent else {}), **stored.metadata}
     return record_of_document(stored.id, vector, text, stored.title, metadata)
 
@@ -79,11 +81,15 @@ def payload_of(one: Named) -> dict[str, Any]:
     """
     metadata = one.handle.document.fields["metadata"]
     if both := sorted(metadata.keys() & {"id", "title", "text", KEY}):
-        raise InputError(
-            f"document {clip(one.handle.document.id, 60)!r}: its metadata has a field {both[0]!r}, which the export "
-            "needs; rename it and build the index again"
-        )
+        raise _named_twice(one.handle.document.id, both[0])
     return {**metadata, **fields_of(one)}
+
+
+def _named_twice(doc_id: str, name: str) -> InputError:
+    return InputError(
+        f"document {clip(doc_id, 60)!r}: its metadata has a field {name!r}, which the export needs; rename it and "
+        "build the index again"
+    )
 
 
 def vector_of(one: Named) -> list[float]:

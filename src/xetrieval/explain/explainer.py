@@ -50,6 +50,7 @@ from .pairs import ExplainedPairs, PairNames, check_names, reading
 from .same_encoder import how_to_open, same_encoder
 from .words import with_words
 
+REMOVED_LABELS: Final = "removed_labels"  # labels that removed features had, by id
 PUBLIC_FACTS: Final = (PROBE_FACT, "documents", "sentences", "learned_from", "seed", "encoder_and_views_of", "earlier")
 
 
@@ -325,7 +326,7 @@ class Explainer:
     @property
     def removed(self) -> tuple[LabelledFeature, ...]:
         """Features that were removed from its documents, with the labels that they had."""
-        labels, ids = self.provenance.get("removed_labels", {}), () if self.removal is None else self.removal.ids
+        labels, ids = self.provenance.get(REMOVED_LABELS, {}), () if self.removal is None else self.removal.ids
         return tuple(LabelledFeature(int(j), labels.get(str(j))) for j in ids)
 
     @property

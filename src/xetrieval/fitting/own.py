@@ -19,6 +19,7 @@ from ..encoders.same import PROBE_FACT
 from ..errors import XetrievalError
 from ..explain import Explainer
 from ..explain.explained import Explained, explained
+from ..explain.explainer import REMOVED_LABELS
 from ..explain.untrained import ROWS as CONTROL_ROWS
 from ..explain.untrained import SEEDS, untrained
 from ..features import Feature
@@ -37,6 +38,7 @@ HELD_OUT: Final = 400  # at most this many rows: a tenth of the sentences, or of
 FEWEST_SENTENCES: Final = 200  # with fewer, documents are held out instead of sentences
 NEAREST: Final = 3
 BLOCK: Final = 8192
+KEPT_FACTS: Final = (PROBE_FACT, REMOVED_LABELS)  # of the encoder, and of what was taken out of its vectors
 OWN: Final = "-own"  # suffix of the names of explainers trained on one corpus
 TWIN: Final = 0.9999  # texts whose cosine is higher count as the same
 
@@ -142,7 +144,7 @@ def learn_own(
     progress("name", sae.features, sae.features, f"{sum(feature.label is not None for feature in features)} named")
     provenance = {
         **facts,
-        **{key: fact for key, fact in base.provenance.items() if key == PROBE_FACT},  # of the encoder
+        **{key: fact for key, fact in base.provenance.items() if key in KEPT_FACTS},
         "documents": rows.documents,
         "sentences": len(rows.owner),
         "learned_from": len(rows.used),

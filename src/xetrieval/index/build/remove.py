@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...explain import Explainer, load
+from ...explain.explainer import REMOVED_LABELS
 from ...explain.folder import write_explainer
 from ...features import RETIRED, Feature, LabelledFeature
 from ...files import digest_of, path_of
@@ -55,7 +56,7 @@ def remove_features(
     """
     index, output = IndexReader.open(folder), path_of(output)
     check_outside_indexes(output)
-    explainer = without_features(index.explainer, profile)
+    explainer = explainer_without(index.explainer, profile)
     if not len(index):
         raise InputError(f"{folder}: every document in it was deleted; there is nothing to remove features from")
     job = digest_of([index.manifest.job, index.manifest.generation, explainer.digest, "remove"])
@@ -70,7 +71,7 @@ def remove_features(
     return Removed(explainer.removed, manifest.alive)
 
 
-def without_features(explainer: Explainer, profile: SteeringProfile) -> Explainer:
+def explainer_without(explainer: Explainer, profile: SteeringProfile) -> Explainer:
     """The explainer of the new index, whose documents lack the profile's features.
 
     Raises:
@@ -105,7 +106,7 @@ def without_features(explainer: Explainer, profile: SteeringProfile) -> Explaine
         features=tuple(features),
         families=(),
         metrics={key: value for key, value in explainer.metrics.items() if key != "pairs"},  # measured before
-        provenance={**explainer.provenance, "earlier": earlier, "removed_labels": labels},
+        provenance={**explainer.provenance, "earlier": earlier, REMOVED_LABELS: labels},
         removal=removal,
     )
 
