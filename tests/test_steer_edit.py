@@ -86,6 +86,12 @@ def test_a_new_text_is_placed_and_explained(index: Index, tmp_path: Path) -> Non
     assert (same.rank_after, same.score_after) == (found.rank, found.score)
 
 
+def test_what_of_a_new_text_was_not_read_is_said(index: Index) -> None:
+    found = index.text_edits(QUERY, "own", "word1 word2 word3. " * 100)
+    assert any("44 tokens of the new text are past the encoder's limit" in note for note in found.notes)
+    assert not any("new text" in note for note in index.text_edits(QUERY, "own", "word1 word2").notes)
+
+
 def test_what_the_document_lacks_are_features_and_words_of_the_query(index: Index) -> None:
     found = index.text_edits(f"{QUERY} zebras", "own")
     sae, row = index.explainer.sae, np.array([index.row_of("own")])

@@ -18,7 +18,7 @@ from xetrieval.encoders import HashingEncoder
 from xetrieval.errors import InputError, MismatchError
 from xetrieval.fitting.bridge import carry_features
 from xetrieval.index import Corpus, Index, build_index, compare_encoders
-from xetrieval.index.ask.two_encoders import bridge_between
+from xetrieval.index.ask.two_encoders import PartOfBoth, bridge_between
 from xetrieval.index.ask.why import all_scores
 
 ROTATION = np.linalg.qr(np.random.default_rng(5).standard_normal((64, 64)))[0].astype(np.float32)
@@ -137,6 +137,13 @@ def test_an_encoder_and_its_rotation_rank_for_the_same_reasons(pair: tuple[Index
     assert len(found.hits) == 10
     assert "rank A" in str(found)
     assert "remainder" in str(found)
+
+
+def test_a_feature_without_a_label_is_shown_by_its_words() -> None:
+    unnamed = PartOfBoth(7, None, ("river", "bank"), (0.5, 0.1), 0.9, shared=True)
+    assert unnamed.name == "unnamed: river, bank"
+    assert replace(unnamed, words=()).name == "feature 7"
+    assert replace(unnamed, label="water").name == "water"
 
 
 def test_indexes_of_different_texts_are_refused(folder: Path, pair: tuple[Index, Index]) -> None:

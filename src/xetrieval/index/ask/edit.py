@@ -20,6 +20,7 @@ from ...encoders.same import first_difference
 from ...errors import InputError, MismatchError
 from ...explain import Contrast
 from ...explain.contrast import contrast_vectors
+from ...explain.pairs import reading
 from ...explain.word_states import query_words
 from ...explain.words import as_shown, key_of, rank_of, with_words
 from ...features import LabelledFeature
@@ -185,7 +186,8 @@ class EditTask:
             MismatchError: the stored vector is not that of the stored text.
         """
         texts, stored = self.texts, self.stored
-        z = read_texts(self.index.explainer.encoder, texts, "document").vectors
+        z, counts = read_texts(self.index.explainer.encoder, texts, "document")
+        unread = [] if self.given is None else reading(counts, -1).notes("new text")
         z[0] = self._verified(z[0])
         left_out = [
             LeftOut(*sentence, *self._placed(text, vector))
@@ -203,7 +205,7 @@ class EditTask:
             missing=self._missing(now),
             missing_words=words_without(self.query.text, self.given or stored.text),
             changed=new,
-            notes=self.notes,
+            notes=(*self.notes, *unread),
         )
 
     def new_text(self, text: str, before: Float32, after: Float32, source: str = "given") -> NewText:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...arrays import Float32, Float64
 from ...errors import InputError
 from ...explain.attribution import attribute_shared
-from ...features import Feature, feature_name
+from ...features import LISTED_WORDS, Feature, feature_name
 from ...fitting.bridge import FEWEST, Bridge, carry_features
 from ...records import Record
 from ...sae import SparseAutoencoder, SparseCodes
@@ -56,13 +56,16 @@ class PartOfBoth(Record):
 
     feature_id: int
     label: str | None
+    words: tuple[str, ...]  # the corpus's words for the feature
     parts: tuple[float, float]
     correlation: float | None  # of its activations in the two encoders; None: not tested
     shared: bool  # whether the second encoder has it too
 
     @property
     def name(self) -> str:
-        """The label, or "feature 17"."""
+        """The label, or the corpus's words for a feature without one."""
+        if self.label is None and self.words:
+            return f"unnamed: {', '.join(self.words)}"
         return feature_name(self.label, self.feature_id)
 
 
@@ -247,7 +250,8 @@ def _split(found: TwoEncoders, sides: list[_Ranking], wanted: tuple[int, int], b
 def _term(feature: Feature, parts: Float64, bridge: Bridge) -> PartOfBoth:
     j = feature.feature_id
     value = None if not bridge.tested[j] else round(float(bridge.correlation[j]), 4)
-    return PartOfBoth(j, feature.label, (float(parts[0]), float(parts[1])), value, bool(bridge.carried[j]))
+    words = feature.words[:LISTED_WORDS]
+    return PartOfBoth(j, feature.label, words, (float(parts[0]), float(parts[1])), value, bool(bridge.carried[j]))
 
 
 def _parts(sae: SparseAutoencoder, q: Float32, z: Float32, codes: SparseCodes) -> tuple[Float64, float]:
