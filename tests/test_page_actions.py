@@ -21,6 +21,12 @@ pytest.importorskip("uvicorn", reason='pip install "xetrieval[ui]"')
 SCORES = "() => [...document.querySelectorAll('.hits .score')].map(e => e.innerText).join()"
 
 
+SETTLED = """() => {
+    const texts = (where) => [...document.querySelectorAll(where)].map((one) => one.innerText.trim());
+    return String(texts(".bump ol[aria-label=after] bdi").slice(0, 10)) === String(texts(".hits .title"));
+}"""
+
+
 def scores(page: Any) -> str:
     return str(page.evaluate(SCORES))
 
@@ -84,6 +90,7 @@ def test_hits_that_fall_out_are_named_and_those_that_come_in_have_their_rank(pag
     page.locator(".why .steer button").first.click()
     page.wait_for_selector(".bump")
     changed(page, before_scores)
+    page.wait_for_function(SETTLED)  # the chart and the hits are answers to two requests
     before, after = (
         [text.split(" ", 1) for text in page.locator(".bump ol").nth(side).locator("li").all_inner_texts()]
         for side in (0, 1)
